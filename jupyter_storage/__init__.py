@@ -1,0 +1,1 @@
+"""Storage tiers, fast transfers and continuous workspace snapshots for Jupyter."""

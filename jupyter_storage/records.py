@@ -1,0 +1,290 @@
+"""Frozen records: what floors hand each other, and the wire format of REST and ``--json``."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any, Literal
+
+__all__ = [
+    "ConflictPolicy",
+    "Entry",
+    "Failure",
+    "Page",
+    "Plan",
+    "RestoreRecord",
+    "SnapshotRecord",
+    "SnapshotStatus",
+    "TierRecord",
+    "TransferRecord",
+    "UploadRecord",
+    "Usage",
+    "to_wire",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, a directory or a symbolic link that is shown as itself.
+
+    Attributes
+    ----------
+    path : str
+        Key in a store; above the service, the path that a person types (``shared:a/b``).
+    name : str
+        Last part of the path.
+    type : {'file', 'directory', 'symlink'}
+        A link is followed where it stays inside its tier; else it is shown as itself.
+    size : int or None
+        Bytes; None for directories.
+    modified : datetime or None
+        In UTC; None where the store does not know.
+    checksum : str or None
+        ``algorithm:hex`` (``md5:…``) where the store has one of the whole content.
+    link : str or None
+        Target of a symbolic link, as it is written.
+    """
+
+    path: str
+    name: str
+    type: Literal["file", "directory", "symlink"]
+    size: int | None = None
+    modified: datetime | None = None
+    checksum: str | None = None
+    link: str | None = None
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it holds others."""
+        return self.type == "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing; ``cursor`` asks for the next, None on the last page."""
+
+    entries: tuple[Entry, ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Bytes of a root; None where nobody can tell."""
+
+    used: int | None = None
+    free: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TierRecord:
+    """One tier as faces show it.
+
+    Attributes
+    ----------
+    name, uri, scope, lifetime, purpose : str
+        See the words in ``docs/tiers.md``.
+    path : str or None
+        Directory in which kernels and terminals find the tier; None for object storage.
+    state : {'ok', 'not configured', 'unreachable'}
+        With ``reason`` and ``hint`` where it is not ok.
+    used, free, quota : int or None
+        Bytes.
+    """
+
+    name: str
+    uri: str
+    scope: str
+    lifetime: str
+    purpose: str
+    path: str | None
+    state: Literal["ok", "not configured", "unreachable"]
+    reason: str | None = None
+    hint: str | None = None
+    used: int | None = None
+    free: int | None = None
+    quota: int | None = None
+
+
+class ConflictPolicy(str, Enum):
+    """What a transfer does where the target exists."""
+
+    FAIL = "fail"
+    OVERWRITE = "overwrite"
+    SKIP = "skip"
+    NEWER = "newer"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One file that a transfer could not do, or passed over, and why."""
+
+    path: str
+    kind: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a transfer would do: the answer to a dry run.
+
+    Attributes
+    ----------
+    files, bytes : int
+        To be moved.
+    conflicts : tuple of str
+        Existing targets, at most 1,000 of them; ``conflict_count`` has the true number.
+    """
+
+    files: int
+    bytes: int
+    conflicts: tuple[str, ...] = ()
+    conflict_count: int = 0
+    failures: tuple[Failure, ...] = ()
+
+
+TransferState = Literal["waiting", "planning", "running", "done", "partial", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRecord:
+    """One transfer: what it is, how far it is, what failed.
+
+    Attributes
+    ----------
+    operation : {'copy', 'move', 'delete', 'upload'}
+    state : str
+        ``partial`` means that it ended with failures and did the rest.
+    bytes_total, files_total : int or None
+        None until the plan is complete.
+    started, finished : datetime or None
+        In UTC.
+    """
+
+    id: str
+    operation: str
+    sources: tuple[str, ...]
+    destination: str | None
+    state: TransferState
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    files_done: int = 0
+    files_total: int | None = None
+    files_skipped: int = 0
+    failures: tuple[Failure, ...] = ()
+    failure_count: int = 0
+    current: str | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRecord:
+    """A resumable upload: ``offset`` bytes of ``size`` have arrived."""
+
+    id: str
+    path: str
+    size: int
+    offset: int
+    created: datetime
+    conflict: ConflictPolicy = ConflictPolicy.FAIL
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRecord:
+    """One version of the project directory.
+
+    Attributes
+    ----------
+    id : str
+        64 hexadecimal digits; ``short_id`` are the first 8.
+    time : datetime
+        With its time zone.
+    files, bytes : int or None
+        In the whole snapshot, where the writer noted it.
+    files_new, files_changed, files_removed, bytes_added : int or None
+        Against the parent; ``bytes_added`` as stored.
+    failures : tuple of Failure
+        Files that could not be read; they are retried by the next snapshot.
+    """
+
+    id: str
+    short_id: str
+    time: datetime
+    hostname: str
+    username: str
+    paths: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    parent: str | None = None
+    files: int | None = None
+    bytes: int | None = None
+    files_new: int | None = None
+    files_changed: int | None = None
+    files_removed: int | None = None
+    bytes_added: int | None = None
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRecord:
+    """What a restore wrote."""
+
+    snapshot: str
+    target: str
+    files: int
+    bytes: int
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotStatus:
+    """How safe the project directory is right now.
+
+    Attributes
+    ----------
+    state : {'off', 'waiting', 'capturing', 'restoring', 'ok', 'error'}
+        ``waiting``: changes are seen and not yet captured.
+    last : SnapshotRecord or None
+        The newest one of this workspace.
+    pending : int
+        Changed paths seen since the last capture; 0 means that nothing waits.
+    """
+
+    state: Literal["off", "waiting", "capturing", "restoring", "ok", "error"]
+    workspace: str
+    project: str
+    repository: str
+    last: SnapshotRecord | None = None
+    pending: int = 0
+    error: str | None = None
+    hint: str | None = None
+    failures: tuple[Failure, ...] = field(default=())
+
+
+def to_wire(value: Any) -> Any:
+    """Turn records into what ``json.dumps`` takes.
+
+    Parameters
+    ----------
+    value : Any
+        A record, or a list, tuple or mapping that holds some.
+
+    Returns
+    -------
+    Any
+        Dictionaries, lists and scalars; times as ISO 8601 in UTC with a ``Z``.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_wire(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    if isinstance(value, dict):
+        return {key: to_wire(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_wire(item) for item in value]
+    return value

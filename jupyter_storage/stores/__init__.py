@@ -1,0 +1,1 @@
+"""Stores: roots of bytes behind one small interface, one file per kind."""

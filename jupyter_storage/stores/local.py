@@ -1,0 +1,479 @@
+"""A directory on this machine (or on a mounted network disk) as a store."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from io import RawIOBase
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+from uuid import uuid4
+
+from jupyter_storage.errors import (
+    AlreadyExists,
+    ChecksumMismatch,
+    InvalidRequest,
+    IsADirectory,
+    NoSpace,
+    NotADirectory,
+    NotFound,
+    StorageError,
+    from_os_error,
+)
+from jupyter_storage.paths import (
+    TEMPORARY_PREFIX,
+    basename,
+    contained,
+    is_below,
+    is_temporary,
+    join,
+)
+from jupyter_storage.records import Entry, Page, Usage
+from jupyter_storage.stores.store import CHUNK, Progress, Store, Writer
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+__all__ = ["LocalStore"]
+
+
+class LocalStore(Store):
+    """A directory as a store.
+
+    Parameters
+    ----------
+    root : Path
+        Made when first written to.
+    """
+
+    keeps_links = True
+    keeps_directories = True
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        super().__init__("file://" + quote(str(self.root)))
+
+    # Looking
+
+    def stat(self, key: str) -> Entry:
+        with _errors(key):
+            path = self._path(key)
+            if not key and not path.exists():
+                # A root that nobody has written to yet is an empty directory.
+                return Entry("", "", "directory")
+            return self._entry(key, path, path.lstat())
+
+    def list(self, key: str = "", *, cursor: str | None = None, limit: int = 1000) -> Page:
+        with _errors(key):
+            path = self._followed(key)
+            if not key and not path.exists():
+                return Page(())
+            if path.exists() and not path.is_dir():
+                raise NotADirectory("It is a file", path=key)
+            names = sorted(name for name in os.listdir(path) if not is_temporary(name))
+            start = bisect_right(names, cursor) if cursor else 0
+            chosen = names[start : start + limit]
+            entries = []
+            for name in chosen:
+                # Somebody may delete a file between the listing and the look at it.
+                with suppress(FileNotFoundError):
+                    child = path / name
+                    entries.append(self._entry(join(key, name), child, child.lstat()))
+            more = start + limit < len(names)
+            return Page(tuple(entries), chosen[-1] if more else None)
+
+    def walk(self, key: str = "") -> Iterator[Entry]:
+        with _errors(key):
+            path = self._followed(key)
+            if not key and not path.exists():
+                return
+            if not path.is_dir():
+                path.lstat()
+                raise NotADirectory("It is a file", path=key)
+        pending = [(key, path)]
+        while pending:
+            here, directory = pending.pop()
+            with _errors(here), os.scandir(directory) as scan:
+                children = sorted(scan, key=lambda child: child.name)
+            below = []
+            for child in children:
+                if is_temporary(child.name):
+                    continue
+                child_key = join(here, child.name)
+                with suppress(FileNotFoundError):
+                    status = child.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(status.st_mode):
+                        below.append((child_key, Path(child.path)))
+                        yield _describe(child_key, "directory", status)
+                    elif stat.S_ISLNK(status.st_mode):
+                        yield _describe(child_key, "symlink", status, os.readlink(child.path))
+                    elif stat.S_ISREG(status.st_mode):
+                        yield _describe(child_key, "file", status)
+            pending.extend(reversed(below))
+
+    def local_path(self, key: str) -> Path | None:
+        return self._path(key)
+
+    # Bytes
+
+    @contextmanager
+    def open(
+        self, key: str, *, offset: int = 0, length: int | None = None
+    ) -> Iterator[Iterator[bytes]]:
+        with _errors(key):
+            path = self._followed(key)
+            # O_NONBLOCK: opening a named pipe must not wait for its other end.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb", buffering=0) as file:
+                mode = os.fstat(descriptor).st_mode
+                if stat.S_ISDIR(mode):
+                    raise IsADirectory("It is a directory", path=key)
+                if not stat.S_ISREG(mode):
+                    raise InvalidRequest("It is a device or a pipe, not a file", path=key)
+                file.seek(offset)
+                yield _pieces(file, length)
+
+    def create(
+        self,
+        key: str,
+        *,
+        exclusive: bool = False,
+        size: int | None = None,
+        modified: datetime | None = None,
+    ) -> Writer:
+        with _errors(key):
+            path = self._followed(key)
+            if path.is_dir():
+                raise IsADirectory("A directory has that name", path=key)
+            if exclusive and path.exists():
+                raise AlreadyExists("It exists already", path=key)
+            _make_directories(path.parent, self.root)
+            if size is not None and size > (free := shutil.disk_usage(path.parent).free):
+                raise NoSpace(f"It needs {size:,} bytes and the disk has {free:,} left", path=key)
+            return _LocalWriter(self, key, path, exclusive, modified)
+
+    def write_link(self, key: str, target: str, *, exclusive: bool = False) -> Entry:
+        """Make a symbolic link, replacing what is there unless ``exclusive``."""
+        with _errors(key):
+            path = self._path(key)
+            if path.is_dir() and not path.is_symlink():
+                raise IsADirectory("A directory has that name", path=key)
+            _make_directories(path.parent, self.root)
+            if exclusive:
+                path.symlink_to(target)
+            else:
+                temporary = _temporary(path)
+                temporary.symlink_to(target)
+                temporary.replace(path)
+            return self.stat(key)
+
+    # Changing
+
+    def make_directory(self, key: str) -> None:
+        with _errors(key):
+            path = self._followed(key)
+            if path.exists() and not path.is_dir():
+                raise AlreadyExists("A file has that name", path=key)
+            _make_directories(path, self.root)
+
+    def delete(self, key: str) -> None:
+        with _errors(key):
+            path = self._path(key)
+            if path.is_dir() and not path.is_symlink():
+                raise IsADirectory("It is a directory", path=key)
+            path.unlink()
+
+    def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:
+        with _errors(key):
+            path = self._path(key)
+            if path.is_symlink() or not path.is_dir():
+                path.lstat()
+                raise NotADirectory("It is not a directory", path=key)
+            files = 0
+            for directory, _, _ in os.walk(path, topdown=False):
+                with os.scandir(directory) as scan:
+                    # os.walk counts links to directories among directories: look at each child.
+                    for child in list(scan):
+                        if child.is_dir(follow_symlinks=False):
+                            Path(child.path).rmdir()
+                        else:
+                            Path(child.path).unlink()
+                            files += 1
+                            if progress:
+                                progress(1)
+            if key:
+                path.rmdir()
+            return files
+
+    def can_copy_from(self, source: Store) -> bool:
+        return isinstance(source, LocalStore)
+
+    def copy_from(
+        self,
+        source: Store,
+        source_key: str,
+        key: str,
+        *,
+        exclusive: bool = False,
+        progress: Progress | None = None,
+    ) -> Entry:
+        assert isinstance(source, LocalStore)  # noqa: S101  can_copy_from says so
+        with _errors(source_key):
+            path = source._followed(source_key)
+            if path.is_dir():
+                raise IsADirectory("It is a directory", path=source_key)
+            reader = path.open("rb", buffering=0)
+        with reader:
+            status = os.fstat(reader.fileno())
+            modified = datetime.fromtimestamp(status.st_mtime, timezone.utc)
+            writer = self.create(key, exclusive=exclusive, size=status.st_size, modified=modified)
+            assert isinstance(writer, _LocalWriter)  # noqa: S101
+            with writer:
+                writer.fill_from(reader, progress)
+                writer.keep(status)
+                return writer.commit()
+
+    def rename(self, key: str, to: str, *, exclusive: bool = True) -> None:
+        if is_below(to, key):
+            raise InvalidRequest("A directory cannot move into itself", path=key)
+        with _errors(key):
+            source = self._path(key)
+            source.lstat()
+        with _errors(to):
+            target = self._path(to)
+            if target.is_dir() and not target.is_symlink():
+                raise AlreadyExists("A directory has that name", path=to)
+            _make_directories(target.parent, self.root)
+            if not exclusive:
+                source.replace(target)
+            elif source.is_dir():
+                # rename(2) refuses a directory onto a file by itself.
+                source.rename(target)
+            else:
+                # link(2) is the one rename that never replaces.
+                try:
+                    os.link(source, target, follow_symlinks=False)
+                except FileExistsError:
+                    raise
+                except OSError:
+                    if os.path.lexists(target):
+                        raise AlreadyExists("It exists already", path=to) from None
+                    source.rename(target)
+                else:
+                    source.unlink()
+
+    # The rest
+
+    def filesystem(self) -> tuple[AbstractFileSystem, str]:
+        from fsspec.implementations.local import LocalFileSystem
+
+        return LocalFileSystem(auto_mkdir=True), str(self.root)
+
+    def usage(self) -> Usage:
+        with _errors(""):
+            disk = shutil.disk_usage(_nearest(self.root))
+            return Usage(disk.used, disk.free, disk.total)
+
+    def check(self) -> None:
+        with _errors(str(self.root)):
+            nearest = _nearest(self.root)
+            if not nearest.is_dir():
+                raise NotADirectory("It is a file, not a directory", path=str(self.root))
+            if self.root.exists():
+                with os.scandir(self.root) as scan:
+                    next(scan, None)
+            elif not os.access(nearest, os.W_OK | os.X_OK):
+                raise NotFound(
+                    "The directory does not exist and cannot be made",
+                    path=str(self.root),
+                    hint="Mount or make it, or set JUPYTER_STORAGE_ROOT to a directory of yours.",
+                )
+
+    def _path(self, key: str) -> Path:
+        return contained(self.root, key)
+
+    def _followed(self, key: str) -> Path:
+        """As ``_path``, but a link at the end is followed, and may not lead out."""
+        path = self._path(key)
+        if path.is_symlink():
+            path = contained(self.root, _relative(path.resolve(), self.root, key))
+        return path
+
+    def _entry(self, key: str, path: Path, status: os.stat_result) -> Entry:
+        link = None
+        if stat.S_ISLNK(status.st_mode):
+            link = os.readlink(path)
+            target = path.resolve()
+            if not (target.exists() and (target == self.root or self.root in target.parents)):
+                return _describe(key, "symlink", status, link)
+            status = target.stat()
+        kind: Literal["directory", "file"] = "directory" if stat.S_ISDIR(status.st_mode) else "file"
+        return _describe(key, kind, status, link)
+
+
+class _LocalWriter(Writer):
+    """Writes beside the target under a hidden name, and renames it last."""
+
+    def __init__(
+        self,
+        store: LocalStore,
+        key: str,
+        path: Path,
+        exclusive: bool,
+        modified: datetime | None,
+    ) -> None:
+        self._store, self._key, self._path = store, key, path
+        self._exclusive, self._modified = exclusive, modified
+        self._temporary = _temporary(path)
+        self._file = self._temporary.open("xb", buffering=0)
+        self._written = 0
+        self._open = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        with _errors(self._key):
+            view = memoryview(data)
+            while view:
+                written = self._file.write(view)
+                self._written += written
+                view = view[written:]
+
+    def fill_from(self, reader: RawIOBase, progress: Progress | None) -> None:
+        """Let the kernel copy, sharing blocks where the file system can."""
+        with _errors(self._key):
+            source, target = reader.fileno(), self._file.fileno()
+            while True:
+                try:
+                    copied = os.copy_file_range(source, target, CHUNK * 4)
+                except OSError:
+                    if self._written:
+                        raise
+                    break
+                if not copied:
+                    break
+                self._written += copied
+                if progress:
+                    progress(copied)
+            # Either at the end, or the kernel cannot: some file systems answer 0 for files
+            # whose size is not known beforehand (/proc), others refuse.
+            while piece := os.read(source, CHUNK):
+                self.write(piece)
+                if progress:
+                    progress(len(piece))
+
+    def keep(self, status: os.stat_result) -> None:
+        """Take over permissions and the exact modification time."""
+        with _errors(self._key):
+            os.fchmod(self._file.fileno(), stat.S_IMODE(status.st_mode) & 0o777)
+            os.utime(self._file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+            self._modified = None
+
+    def commit(self) -> Entry:
+        with _errors(self._key):
+            if self._modified is not None:
+                seconds = self._modified.timestamp()
+                os.utime(self._file.fileno(), (seconds, seconds))
+            size = os.fstat(self._file.fileno()).st_size
+            if size != self._written:
+                raise ChecksumMismatch(
+                    f"{self._written:,} bytes were written and {size:,} arrived", path=self._key
+                )
+            self._file.close()
+            if self._exclusive:
+                _publish_exclusively(self._temporary, self._path)
+            else:
+                self._temporary.replace(self._path)
+            self._open = False
+            return self._store.stat(self._key)
+
+    def abort(self) -> None:
+        if self._open:
+            self._open = False
+            self._file.close()
+            with suppress(OSError):
+                self._temporary.unlink()
+
+
+@contextmanager
+def _errors(key: str) -> Iterator[None]:
+    try:
+        yield
+    except StorageError:
+        raise
+    except UnicodeError as error:
+        raise from_os_error(OSError(errno.EILSEQ, str(error)), key) from error
+    except OSError as error:
+        raise from_os_error(error, key) from error
+
+
+def _describe(
+    key: str,
+    kind: Literal["file", "directory", "symlink"],
+    status: os.stat_result,
+    link: str | None = None,
+) -> Entry:
+    modified = datetime.fromtimestamp(status.st_mtime, timezone.utc)
+    size = status.st_size if kind == "file" else None
+    return Entry(key, basename(key), kind, size, modified, link=link)
+
+
+def _relative(path: Path, root: Path, key: str) -> str:
+    if path != root and root not in path.parents:
+        raise NotFound(
+            "The symbolic link leads out of the tier, or nowhere",
+            path=key,
+            hint="Use the path that the link points to.",
+        )
+    return "" if path == root else path.relative_to(root).as_posix()
+
+
+def _pieces(file: RawIOBase, length: int | None) -> Iterator[bytes]:
+    left = length
+    while left is None or left > 0:
+        piece = file.read(CHUNK if left is None else min(CHUNK, left))
+        if not piece:
+            return
+        yield piece
+        if left is not None:
+            left -= len(piece)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{TEMPORARY_PREFIX}{uuid4().hex}")
+
+
+def _publish_exclusively(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (FAT, some network disks): claim the name, then replace the claim.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        temporary.replace(path)
+    else:
+        temporary.unlink()
+
+
+def _make_directories(path: Path, root: Path) -> None:
+    """Make a directory; where a file is in the way, name the file."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise NotADirectory(
+            "Part of the path is a file, not a directory",
+            path=path.relative_to(root).as_posix() if root in path.parents else str(path),
+        ) from error
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself or the nearest one above that exists."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
