@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Literal
 
 __all__ = [
+    "Change",
     "ConflictPolicy",
     "Entry",
     "Failure",
@@ -179,6 +180,14 @@ class TransferRecord:
     current: str | None = None
     started: datetime | None = None
     finished: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something in a directory was changed through the product."""
+
+    tier: str
+    directory: str
 
 
 @dataclass(frozen=True, slots=True)

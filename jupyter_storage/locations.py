@@ -1,0 +1,166 @@
+"""From what a person types to a store and a key, and what may be changed there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from jupyter_storage.config import Settings
+from jupyter_storage.errors import InvalidPath, NotFound, Protected
+from jupyter_storage.paths import is_below, join, parse, split_uri
+from jupyter_storage.stores.opening import open_store
+from jupyter_storage.stores.retrying import RetryingStore
+from jupyter_storage.stores.store import Store
+from jupyter_storage.tiers import Tier, build_tiers
+from jupyter_storage.tiers.registry import options_for
+from jupyter_storage.transfers.engine import Place
+
+__all__ = ["PRIVATE_PREFIX", "Locations"]
+
+PRIVATE_PREFIX = ".jupyter_storage"
+"""Directory of system data below the artifacts, for credentials that reach nothing else."""
+
+
+class Locations:
+    """Opens stores once, and keeps system data from harm.
+
+    Parameters
+    ----------
+    settings : Settings
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tiers: Mapping[str, Tier] = build_tiers(settings)
+        self._stores: dict[str, Store] = {}
+        self._lock = threading.Lock()
+
+    def tier(self, name: str) -> Tier:
+        """Find a tier by its name.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        if name not in self.tiers:
+            raise NotFound(
+                f"There is no tier '{name}'",
+                path=f"{name}:",
+                hint=f"The tiers are: {', '.join(self.tiers)}.",
+            )
+        return self.tiers[name]
+
+    def open_tier(self, tier: Tier) -> Store:
+        """Open the store of a tier, or give the one that is open."""
+        return self._open(tier.uri, tier.options)
+
+    def place(self, path: str) -> Place:
+        """Say where a path is.
+
+        Parameters
+        ----------
+        path : str
+            ``tier:relative/path``, a URI or a local path.
+
+        Returns
+        -------
+        Place
+            A URI inside a tier is opened as that tier, with its options.
+
+        Raises
+        ------
+        InvalidPath
+            If the path cannot be understood.
+        """
+        address = parse(path, tiers=set(self.tiers))
+        if address.tier is not None:
+            tier = self.tiers[address.tier]
+            return Place(self.open_tier(tier), address.key, f"{address.tier}:", address.directory)
+        if address.root == "file://":
+            store = self._open("file:///", {})
+            return Place(store, address.key, "/", address.directory)
+        uri = join(address.root, address.key)
+        for tier in self.tiers.values():
+            if is_below(uri, tier.uri):
+                key = uri[len(tier.uri) :].strip("/")
+                return Place(self.open_tier(tier), key, f"{tier.uri}/", address.directory)
+        store = self._open(address.root, options_for(uri, self.settings))
+        return Place(store, address.key, f"{address.root}/", address.directory)
+
+    def guard(self, place: Place, *, force: bool, deletes: bool = False) -> None:
+        """Refuse to change what the product itself needs.
+
+        Parameters
+        ----------
+        place : Place
+            What is about to be written or deleted.
+        force : bool
+            A person insists.
+        deletes : bool
+            Whether everything below the place goes with it.
+
+        Raises
+        ------
+        Protected
+            For system data without force.
+        InvalidPath
+            For the root of a tier or a bucket, which is never deleted.
+        """
+        if deletes and not place.key:
+            raise InvalidPath(
+                "The root of a tier or bucket cannot be deleted",
+                path=place.label,
+                hint="Delete what is in it.",
+            )
+        if force:
+            return
+        uri = _uri(place)
+        system = _canonical(self.settings.system_uri)
+        private = join(_canonical(self.settings.artifacts), PRIVATE_PREFIX)
+        if deletes and (is_below(system, uri) or is_below(private, uri)):
+            raise self._protected(place, "It holds system data: snapshots and shared tiers")
+        if is_below(uri, private) or (is_below(uri, system) and not self._in_a_tier(uri)):
+            raise self._protected(place, "This is system data: snapshots or a workload's tier")
+
+    def _in_a_tier(self, uri: str) -> bool:
+        return any(is_below(uri, _canonical(tier.uri)) for tier in self.tiers.values())
+
+    def _protected(self, place: Place, what: str) -> Protected:
+        return Protected(
+            what,
+            path=place.path,
+            hint="Changing it loses snapshots or other workloads' files for good, and cannot be "
+            "undone. Use --force if you are sure.",
+        )
+
+    def close(self) -> None:
+        """Close every store that was opened."""
+        with self._lock:
+            stores, self._stores = list(self._stores.values()), {}
+        for store in stores:
+            store.close()
+
+    def _open(self, uri: str, options: Mapping[str, object]) -> Store:
+        with self._lock:
+            if uri not in self._stores:
+                store = open_store(uri, options)
+                local = store.local_path("") is not None
+                self._stores[uri] = store if local else RetryingStore(store)
+            return self._stores[uri]
+
+
+def _uri(place: Place) -> str:
+    local = place.store.local_path("")
+    if local is not None:
+        return _canonical((local / place.key).as_uri())
+    return join(place.store.uri, place.key)
+
+
+def _canonical(uri: str) -> str:
+    """One spelling: links in local paths resolved, nothing percent-encoded."""
+    scheme, bucket, key = split_uri(uri)
+    if scheme == "file":
+        return "file://" + str(Path("/" + key).resolve())
+    return join(f"{scheme}://{bucket}", key)
