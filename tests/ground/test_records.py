@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+from jupyter_storage.records import ConflictPolicy, Entry, Page, to_wire
+
+
+def test_records_become_json_with_times_in_utc():
+    time = datetime(2026, 11, 21, 3, 0, tzinfo=timezone(timedelta(hours=2)))
+    page = Page((Entry("a/b", "b", "file", 3, time, "md5:00"),), "next")
+    assert json.loads(json.dumps(to_wire(page))) == {
+        "entries": [
+            {
+                "path": "a/b",
+                "name": "b",
+                "type": "file",
+                "size": 3,
+                "modified": "2026-11-21T01:00:00Z",
+                "checksum": "md5:00",
+                "link": None,
+            }
+        ],
+        "cursor": "next",
+    }
+
+
+def test_enumerations_become_their_values():
+    assert to_wire({"conflict": ConflictPolicy.SKIP, "list": [(1, None)]}) == {
+        "conflict": "skip",
+        "list": [[1, None]],
+    }
