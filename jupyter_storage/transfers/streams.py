@@ -1,0 +1,213 @@
+"""One file from one store to another: streamed, hashed, compared, published last."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from jupyter_storage.errors import Cancelled, ChecksumMismatch, Conflict, StorageError
+from jupyter_storage.records import Entry
+from jupyter_storage.stores.store import CHUNK, Progress
+from jupyter_storage.transfers.buffers import ahead
+from jupyter_storage.transfers.places import Place
+
+__all__ = ["TRIES", "check_cancelled", "copy_file", "tried"]
+
+TRIES = 3
+
+T = TypeVar("T")
+
+
+def check_cancelled(cancel: threading.Event) -> None:
+    """Raise Cancelled if somebody asked for it."""
+    if cancel.is_set():
+        raise Cancelled("The transfer was cancelled")
+
+
+def tried(work: Callable[[int], T], cancel: threading.Event, *, pause: float = 0.5) -> T:
+    """Do something, and again if the error may pass.
+
+    Parameters
+    ----------
+    work : callable
+        Takes the number of the try, from 0.
+    cancel : threading.Event
+        Ends a pause at once.
+    pause : float
+        Seconds before the second try; the third waits twice as long. Each is drawn between half
+        and one and a half times that, so that many workers do not knock at the same moment.
+    """
+    for number in range(TRIES - 1):
+        try:
+            return work(number)
+        except StorageError as error:
+            if not error.retryable:
+                raise
+            cancel.wait(pause * 2**number * random.uniform(0.5, 1.5))  # noqa: S311
+            check_cancelled(cancel)
+    return work(TRIES - 1)
+
+
+class _SourceChanged(Conflict):
+    """The source was written to while it was read; a later try may find it at rest."""
+
+    retryable = True
+    default_hint = "Copy it again when nothing writes to it."
+
+    @property
+    def kind(self) -> str:
+        return "Conflict"
+
+
+def copy_file(
+    source: Place,
+    target: Place,
+    entry: Entry,
+    *,
+    exclusive: bool,
+    progress: Progress,
+    cancel: threading.Event,
+    pause: float = 0.5,
+) -> Entry:
+    """Copy one file, verified; nothing is visible at the target until it is whole.
+
+    Parameters
+    ----------
+    source, target : Place
+    entry : Entry
+        The source as it was listed.
+    exclusive : bool
+        Whether the target must not exist.
+    progress : callable
+        Hears of bytes, and of those of failed tries with a minus.
+    cancel : threading.Event
+    pause : float
+        See :func:`tried`.
+
+    Returns
+    -------
+    Entry
+        What is at the target now.
+
+    Raises
+    ------
+    Cancelled, ChecksumMismatch, Conflict, StorageError
+        With the path that a person knows the file by. Conflict: it changed while it was read.
+    """
+    local = source.store.local_path(source.key) is not None
+
+    def once(number: int) -> Entry:
+        done = 0
+
+        def count(size: int) -> None:
+            nonlocal done
+            check_cancelled(cancel)
+            done += size
+            progress(size)
+
+        # A listing may be old by now, and looking at a local file costs nothing.
+        with source.naming():
+            now = source.store.stat(source.key) if local or number else entry
+        try:
+            if target.store.can_copy_from(source.store):
+                copied = _copy_inside(source, target, exclusive=exclusive, progress=count)
+            else:
+                copied = _stream(
+                    source, target, now, exclusive=exclusive, progress=count, cancel=cancel
+                )
+            if copied.size != now.size and None not in {copied.size, now.size}:
+                raise _SourceChanged(
+                    f"It changed while it was read: {now.size:,} bytes before, {copied.size:,} "
+                    "copied",
+                    path=source.path,
+                )
+        except BaseException:
+            progress(-done)
+            raise
+        if now.size is not None and done < now.size:
+            progress(now.size - done)  # stores that copy by themselves need not tell
+        return copied
+
+    return tried(once, cancel, pause=pause)
+
+
+def _copy_inside(source: Place, target: Place, *, exclusive: bool, progress: Progress) -> Entry:
+    with target.naming():
+        return target.store.copy_from(
+            source.store, source.key, target.key, exclusive=exclusive, progress=progress
+        )
+
+
+def _stream(
+    source: Place,
+    target: Place,
+    now: Entry,
+    *,
+    exclusive: bool,
+    progress: Progress,
+    cancel: threading.Event,
+) -> Entry:
+    digest = hashlib.md5(usedforsecurity=False)
+    done = 0
+
+    def hashed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            digest.update(piece)
+            yield piece
+
+    with target.naming():
+        writer = target.store.create(
+            target.key, exclusive=exclusive, size=now.size, modified=now.modified
+        )
+    with writer:
+        with source.naming(), source.store.open(source.key) as pieces:
+            if now.size is not None and now.size <= CHUNK:
+                done = _pump(hashed(pieces), writer.write, target, progress)
+            else:
+                with ahead(hashed(pieces), cancel=cancel) as early:
+                    done = _pump(early, writer.write, target, progress)
+        check_cancelled(cancel)
+        if now.size is not None and done != now.size:
+            raise _SourceChanged(
+                f"It changed while it was read: {now.size:,} bytes before, {done:,} read",
+                path=source.path,
+            )
+        found = digest.hexdigest()
+        _compare(now, found, source.path, "what was read is not what the source holds")
+        if source.store.local_path(source.key) is not None:
+            _check_unchanged(source, now)
+        with target.naming():
+            written = writer.commit()
+            _compare(written, found, target.path, "what was written is not what was read")
+    return written
+
+
+def _pump(
+    pieces: Iterator[bytes], write: Callable[[bytes], None], target: Place, progress: Progress
+) -> int:
+    done = 0
+    for piece in pieces:
+        progress(0)  # looks for a cancellation before the write, which may be slow
+        with target.naming():
+            write(piece)
+        progress(len(piece))
+        done += len(piece)
+    return done
+
+
+def _check_unchanged(source: Place, before: Entry) -> None:
+    with source.naming():
+        after = source.store.stat(source.key)
+    if (after.size, after.modified) != (before.size, before.modified):
+        raise _SourceChanged("It changed while it was read", path=source.path)
+
+
+def _compare(entry: Entry, found: str, path: str, what: str) -> None:
+    if entry.checksum is None:
+        return
+    algorithm, _, value = entry.checksum.partition(":")
+    if algorithm == "md5" and value.lower() != found:
+        raise ChecksumMismatch(f"The checksum differs: {what}", path=path)
