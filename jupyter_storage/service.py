@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.config import Settings
-from jupyter_storage.errors import InvalidRequest, IsADirectory, StorageError
+from jupyter_storage.errors import InvalidRequest, IsADirectory
 from jupyter_storage.listings import Listings, SortKey
 from jupyter_storage.locations import PRIVATE_PREFIX, Locations
-from jupyter_storage.paths import basename, join, parent
+from jupyter_storage.paths import join, parent
 from jupyter_storage.records import (
     Change,
     ConflictPolicy,
@@ -123,7 +123,7 @@ class Service:
         NotFound
         """
         place = self._locations.place(path)
-        with _spelled(place):
+        with place.naming():
             return _relabel(place.store.stat(place.key), place)
 
     def list(
@@ -137,7 +137,7 @@ class Service:
     ) -> Page:
         """List one page of a directory; see :meth:`jupyter_storage.listings.Listings.page`."""
         place = self._locations.place(path)
-        with _spelled(place):
+        with place.naming():
             page = self._listings.page(
                 place.store,
                 place.key,
@@ -151,7 +151,7 @@ class Service:
     def walk(self, path: str) -> Iterator[Entry]:
         """Yield everything below a directory; see :meth:`Store.walk`."""
         place = self._locations.place(path)
-        with _spelled(place):
+        with place.naming():
             for entry in place.store.walk(place.key):
                 yield _relabel(entry, place)
 
@@ -161,26 +161,26 @@ class Service:
     ) -> Iterator[Iterator[bytes]]:
         """Stream a file or a range of it."""
         place = self._locations.place(path)
-        with _spelled(place), place.store.open(place.key, offset=offset, length=length) as pieces:
+        with place.naming(), place.store.open(place.key, offset=offset, length=length) as pieces:
             yield pieces
 
     def filesystem(self, path: str) -> tuple[AbstractFileSystem, str]:
         """Give an fsspec file system for a person's own code, and the path's own path in it."""
         place = self._locations.place(path)
-        with _spelled(place):
+        with place.naming():
             filesystem, root = place.store.filesystem()
         return filesystem, join(root.rstrip("/"), place.key) or "/"
 
     def local_path(self, path: str) -> Path | None:
         """Path on this machine, or None for object storage."""
         place = self._locations.place(path)
-        with _spelled(place):
+        with place.naming():
             return place.store.local_path(place.key)
 
     def url(self, path: str, *, expires: int = 3600) -> str:
         """Make a link to a file that works without credentials for ``expires`` seconds."""
         place = self._locations.place(path)
-        with _spelled(place):
+        with place.naming():
             if place.store.stat(place.key).is_directory:
                 raise IsADirectory(
                     "A link leads to one file, and this is a directory",
@@ -210,7 +210,7 @@ class Service:
             For system data without ``force``.
         """
         place = self._locations.place(path)
-        with _spelled(place):
+        with place.naming():
             if not place.key or place.directory:
                 raise IsADirectory("A file's name is missing", path=place.path)
             self._locations.guard(place, force=force)
@@ -222,7 +222,7 @@ class Service:
     def make_directory(self, path: str) -> Entry:
         """Make a directory and those above it."""
         place = self._locations.place(path)
-        with _spelled(place):
+        with place.naming():
             self._locations.guard(place, force=False)
             place.store.make_directory(place.key)
             entry = _relabel(place.store.stat(place.key), place)
@@ -238,7 +238,7 @@ class Service:
             If the two are in different tiers: that is a move.
         """
         source, target = self._locations.place(path), self._locations.place(to)
-        with _spelled(source):
+        with source.naming():
             if source.store is not target.store:
                 raise InvalidRequest(
                     "A rename stays inside one tier",
@@ -270,7 +270,7 @@ class Service:
             Number of files that are gone.
         """
         place = self._locations.place(path)
-        with _spelled(place):
+        with place.naming():
             self._locations.guard(place, force=force, deletes=True)
             if not place.store.stat(place.key).is_directory or self._is_link(place):
                 place.store.delete(place.key)
@@ -418,9 +418,9 @@ class Service:
         items = []
         for path in paths:
             place = self._locations.place(path)
-            with _spelled(place):
+            with place.naming():
                 place.store.stat(place.key)
-            items.append((place.store, place.key, basename(place.key) or _root_name(place)))
+            items.append((place.store, place.key, place.name))
         return Archive(items, name or f"{items[0][2]}.zip")
 
     # Snapshots
@@ -513,11 +513,11 @@ class _NamedWriter(Writer):
         self._writer, self._place, self._changed = writer, place, changed
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        with _spelled(self._place):
+        with self._place.naming():
             self._writer.write(data)
 
     def commit(self) -> Entry:
-        with _spelled(self._place):
+        with self._place.naming():
             entry = _relabel(self._writer.commit(), self._place)
         self._changed(self._place)
         return entry
@@ -526,21 +526,5 @@ class _NamedWriter(Writer):
         self._writer.abort()
 
 
-@contextmanager
-def _spelled(place: Place) -> Iterator[None]:
-    """Let errors name the file as the caller did, not by its key."""
-    try:
-        yield
-    except StorageError as error:
-        if error.path is None or not error.path.startswith(place.label):
-            error.at(place.label + (place.key if error.path is None else error.path))
-        raise
-
-
 def _relabel(entry: Entry, place: Place) -> Entry:
-    name = entry.name or _root_name(place)
-    return replace(entry, path=place.label + entry.path, name=name)
-
-
-def _root_name(place: Place) -> str:
-    return basename(place.label.rstrip("/:")) or "root"
+    return replace(entry, path=place.label + entry.path, name=entry.name or place.at("").name)
