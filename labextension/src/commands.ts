@@ -1,0 +1,287 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { Clipboard, showErrorMessage } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import {
+  copyIcon,
+  cutIcon,
+  deleteIcon,
+  downloadIcon,
+  editIcon,
+  fileUploadIcon,
+  folderIcon,
+  newFolderIcon,
+  pasteIcon,
+  refreshIcon,
+  type LabIcon
+} from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+
+import { askConflict, askName, confirmDelete, pasteMessage } from './dialogs';
+import { readInput } from './dnd';
+import { explain } from './errors';
+import { storageIcon, uploadFolderIcon } from './icons';
+import type { StorageModel } from './model';
+import { baseName, formatPath, isBelow, joinKeys, parentKey, parsePath } from './paths';
+import type { IEntry } from './records';
+import { CommandIDs } from './tokens';
+
+/** Add every action of the panel to the application. */
+export function addCommands(
+  app: JupyterFrontEnd,
+  model: StorageModel,
+  trans: TranslationBundle
+): void {
+  const { browser } = model;
+
+  const add = (
+    id: string,
+    label: string,
+    execute: CommandRegistry.CommandFunc<unknown>,
+    options: { icon?: LabIcon; caption?: string; enabled?: () => boolean } = {}
+  ) => {
+    app.commands.addCommand(id, {
+      label,
+      caption: options.caption ?? label,
+      icon: options.icon,
+      isEnabled: options.enabled,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: async args => {
+        try {
+          return await execute(args);
+        } catch (error) {
+          await showErrorMessage(label, explain(error));
+          return undefined;
+        }
+      }
+    });
+  };
+  const inTier = () => browser.tier !== '' && !browser.error;
+  const some = () => browser.selected.length > 0;
+  const one = () => browser.selected.length === 1;
+  const target = (args: { path?: unknown }) =>
+    typeof args.path === 'string' ? args.path : browser.path;
+
+  const open = async (entry: IEntry) => {
+    const { tier, key } = parsePath(entry.path);
+    if (entry.type === 'directory') {
+      await browser.open(tier, key);
+      browser.focus(0, 'keep');
+    } else {
+      await app.commands.execute('docmanager:open', { path: entry.path });
+    }
+  };
+  add(
+    CommandIDs.open,
+    trans.__('Open'),
+    async () => {
+      const entries = browser.selected;
+      // One directory is entered; of several things the files are opened.
+      const chosen =
+        entries.length === 1 ? entries : entries.filter(entry => entry.type !== 'directory');
+      for (const entry of chosen) {
+        await open(entry);
+      }
+    },
+    { icon: folderIcon, enabled: some }
+  );
+  add(CommandIDs.goUp, trans.__('Go to Parent Folder'), () => browser.up(), {
+    enabled: () => inTier() && browser.key !== ''
+  });
+  add(
+    CommandIDs.refresh,
+    trans.__('Refresh'),
+    () => Promise.all([browser.refresh(), model.refreshTiers(), model.refreshSnapshots()]),
+    { icon: refreshIcon, caption: trans.__('Look again at tiers and files') }
+  );
+  add(CommandIDs.selectAll, trans.__('Select All'), () => browser.selectAll());
+
+  add(
+    CommandIDs.uploadFiles,
+    trans.__('Upload Files…'),
+    async args => model.upload(await choose(false), target(args)),
+    { icon: fileUploadIcon, enabled: inTier, caption: trans.__('Upload files into this folder') }
+  );
+  add(
+    CommandIDs.uploadFolder,
+    trans.__('Upload Folder…'),
+    async args => model.upload(await choose(true), target(args)),
+    {
+      icon: uploadFolderIcon,
+      enabled: inTier,
+      caption: trans.__('Upload a folder with everything in it')
+    }
+  );
+  add(
+    CommandIDs.download,
+    trans.__('Download'),
+    async () => {
+      const entries = browser.selected;
+      // With nothing selected, the folder that is shown.
+      const paths = entries.length > 0 ? entries.map(entry => entry.path) : [browser.path];
+      const raw = entries.length === 1 && entries[0].type !== 'directory';
+      const ticket = await model.requests.archive(paths, raw ? 'raw' : 'zip');
+      save(ticket.url, ticket.name);
+    },
+    {
+      icon: downloadIcon,
+      enabled: inTier,
+      caption: trans.__('Download a file, or folders and selections as zip')
+    }
+  );
+
+  add(
+    CommandIDs.newFolder,
+    trans.__('New Folder…'),
+    async () => {
+      const name = await askName(
+        trans.__('New Folder'),
+        trans.__('Name of the folder in %1', browser.path),
+        trans.__('New folder'),
+        trans.__('Create'),
+        trans
+      );
+      if (name !== null) {
+        const { tier, key } = browser;
+        const path = formatPath(tier, joinKeys(key, name));
+        await model.requests.mkdir(path);
+        await browser.refresh();
+        browser.focusPath(path);
+      }
+    },
+    { icon: newFolderIcon, enabled: inTier, caption: trans.__('Make a folder here') }
+  );
+  add(
+    CommandIDs.rename,
+    trans.__('Rename…'),
+    async () => {
+      const [entry] = browser.selected;
+      const name = await askName(
+        trans.__('Rename'),
+        trans.__('New name of %1', entry.name),
+        entry.name,
+        trans.__('Rename'),
+        trans
+      );
+      if (name !== null && name !== entry.name) {
+        const { tier, key } = parsePath(entry.path);
+        const to = formatPath(tier, joinKeys(parentKey(key), name));
+        // Through the drive, so that editors that show the file follow it.
+        await app.serviceManager.contents.rename(entry.path, to);
+        await browser.refresh();
+        browser.focusPath(to);
+      }
+    },
+    { icon: editIcon, enabled: one }
+  );
+  add(
+    CommandIDs.remove,
+    trans.__('Delete'),
+    async () => {
+      const entries = browser.selected;
+      if (entries.length > 0 && (await confirmDelete(entries, trans))) {
+        await model.start(
+          'delete',
+          entries.map(entry => entry.path)
+        );
+      }
+    },
+    { icon: deleteIcon, enabled: some }
+  );
+
+  const remember = (operation: 'copy' | 'move') => () =>
+    model.setClipboard({ operation, paths: browser.selected.map(entry => entry.path) });
+  add(CommandIDs.copy, trans.__('Copy'), remember('copy'), { icon: copyIcon, enabled: some });
+  add(CommandIDs.cut, trans.__('Cut'), remember('move'), { icon: cutIcon, enabled: some });
+  add(
+    CommandIDs.paste,
+    trans.__('Paste'),
+    async () => {
+      const clipboard = model.clipboard;
+      if (clipboard) {
+        await paste(model, clipboard.operation, clipboard.paths, browser.path, trans);
+      }
+    },
+    { icon: pasteIcon, enabled: () => inTier() && model.clipboard !== null }
+  );
+  add(
+    CommandIDs.copyPath,
+    trans.__('Copy Path'),
+    () => {
+      const paths = browser.selected.map(entry => entry.path);
+      Clipboard.copyToSystem(paths.length > 0 ? paths.join('\n') : browser.path);
+    },
+    { enabled: inTier, caption: trans.__('Copy the path as notebooks and the shell take it') }
+  );
+
+  add(CommandIDs.retryTier, trans.__('Look at a Tier Again'), args =>
+    model.retryTier(String((args as { name?: unknown }).name ?? browser.tier))
+  );
+  add(CommandIDs.clearTransfers, trans.__('Clear Finished Transfers'), () => model.dismiss());
+  add(
+    CommandIDs.snapshotNow,
+    trans.__('Snapshot Now'),
+    async () => {
+      await model.snapshotNow();
+    },
+    {
+      icon: storageIcon,
+      enabled: () => model.snapshots !== null && model.snapshots.state !== 'off',
+      caption: trans.__('Save a version of the project directory now')
+    }
+  );
+}
+
+/** Copy or move, after a look at what stands in the way. */
+async function paste(
+  model: StorageModel,
+  operation: 'copy' | 'move',
+  sources: string[],
+  destination: string,
+  trans: TranslationBundle
+): Promise<void> {
+  const inItself = sources.find(source => isBelow(destination, source));
+  if (inItself) {
+    throw new Error(trans.__('“%1” cannot be put into itself.', baseName(inItself)));
+  }
+  const plan = await model.requests.plan(operation, sources, destination);
+  if (plan.files === 0 && plan.conflict_count === 0 && plan.failures.length > 0) {
+    const { path, message, hint } = plan.failures[0];
+    throw new Error([`${path}: ${message}.`, hint].join(' ').trim());
+  }
+  let conflict: 'fail' | 'overwrite' | 'skip' | 'newer' = 'fail';
+  if (plan.conflict_count > 0) {
+    const message = pasteMessage(plan.conflicts, plan.conflict_count, trans);
+    const { choice } = await askConflict(message, false, trans);
+    if (choice === 'cancel') {
+      return;
+    }
+    conflict = choice;
+  }
+  await model.start(operation, sources, destination, conflict);
+  if (operation === 'move') {
+    model.setClipboard(null);
+  }
+}
+
+/** Let the person choose files, or a folder. Resolves with nothing where they give up. */
+function choose(folder: boolean): Promise<ReturnType<typeof readInput>> {
+  return new Promise(resolve => {
+    const input = document.createElement('input');
+    input.type = 'file';
+    input.multiple = true;
+    input.webkitdirectory = folder;
+    input.addEventListener('change', () => resolve(readInput(input.files!)));
+    input.addEventListener('cancel', () => resolve([]));
+    input.click();
+  });
+}
+
+/** Let the browser save what an address gives. */
+function save(url: string, name: string): void {
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  document.body.appendChild(link);
+  link.click();
+  link.remove();
+}

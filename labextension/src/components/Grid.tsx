@@ -1,0 +1,191 @@
+import { caretDownIcon, caretUpIcon } from '@jupyterlab/ui-components';
+import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
+import * as React from 'react';
+
+import type { SortKey } from '../records';
+import { CommandIDs } from '../tokens';
+import type { IPanelContext } from './context';
+import { onGridKey } from './keys';
+import { Row } from './Row';
+
+/** Height of a row in pixels, as in the style sheet. */
+const ROW_HEIGHT = 24;
+
+/** The rows of a directory: only those that can be seen are in the document. */
+export function Grid(props: {
+  context: IPanelContext;
+  dropTarget: string | null;
+}): React.JSX.Element {
+  const { context, dropTarget } = props;
+  const { model, commands, trans } = context;
+  const { browser } = model;
+  const scroller = React.useRef<HTMLDivElement>(null);
+  const hadFocus = React.useRef(false);
+  const count = browser.entries.length;
+  const cut = model.clipboard?.operation === 'move' ? model.clipboard.paths : [];
+
+  const rows = useVirtualizer({
+    count,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: 8,
+    getItemKey: index => browser.entries[index]?.path ?? index,
+    // The row with the focus stays, or the keyboard would lose its place when it is scrolled away.
+    rangeExtractor: range => {
+      const indexes = defaultRangeExtractor(range);
+      if (browser.active < count && !indexes.includes(browser.active)) {
+        indexes.push(browser.active);
+        indexes.sort((a, b) => a - b);
+      }
+      return indexes;
+    }
+  });
+  const items = rows.getVirtualItems();
+  const last = items.at(-1)?.index ?? -1;
+
+  React.useEffect(() => {
+    if (last >= count - 1 && browser.more) {
+      void browser.loadMore();
+    }
+  }, [last, count, browser, browser.more]);
+
+  const focusActive = React.useCallback(() => {
+    scroller.current
+      ?.querySelector<HTMLElement>(`[data-index="${browser.active}"]`)
+      ?.focus({ preventScroll: true });
+  }, [browser]);
+
+  const { focusRequests } = browser;
+  const seen = React.useRef(focusRequests);
+  React.useEffect(() => {
+    if (seen.current !== focusRequests && count > 0) {
+      seen.current = focusRequests;
+      rows.scrollToIndex(browser.active, { align: 'auto' });
+      focusActive();
+    }
+  }, [focusRequests, count, rows, browser, focusActive]);
+
+  // A row that had the focus and is gone (deleted, renamed) gives it to the one in its place.
+  React.useEffect(() => {
+    if (hadFocus.current && document.activeElement === document.body && count > 0) {
+      focusActive();
+    }
+  });
+
+  const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / ROW_HEIGHT) - 1);
+  const select = (event: React.MouseEvent, index: number) => {
+    if (event.shiftKey) {
+      browser.focus(index, 'extend');
+    } else if (event.ctrlKey || event.metaKey) {
+      browser.toggle(index);
+    } else {
+      browser.focus(index);
+    }
+  };
+  return (
+    <div
+      className="jp-Storage-grid"
+      role="grid"
+      aria-label={trans.__('Files in %1', browser.path)}
+      aria-multiselectable
+      aria-rowcount={browser.more ? -1 : count + 1}
+      aria-busy={browser.loading}
+      onKeyDown={event => onGridKey(event, browser, page)}
+      onFocus={() => {
+        hadFocus.current = true;
+      }}
+      onBlur={() => {
+        hadFocus.current = false;
+      }}
+    >
+      <Header context={context} />
+      <div
+        className="jp-Storage-rows"
+        role="rowgroup"
+        ref={scroller}
+        tabIndex={count === 0 ? 0 : -1}
+        aria-label={trans.__('Rows')}
+        onClick={event => {
+          if (
+            event.target === event.currentTarget ||
+            !(event.target as Element).closest('[role=row]')
+          ) {
+            browser.clearSelection();
+          }
+        }}
+      >
+        {count === 0 && !browser.loading && (
+          <div className="jp-Storage-message" role="row">
+            <span role="gridcell">
+              {trans.__('This folder is empty. Drop files or folders here to upload them.')}
+            </span>
+          </div>
+        )}
+        <div role="presentation" style={{ height: rows.getTotalSize(), position: 'relative' }}>
+          {items.map(({ index, key, start }) => {
+            const entry = browser.entries[index];
+            return (
+              entry && (
+                <Row
+                  key={key}
+                  entry={entry}
+                  index={index}
+                  top={start}
+                  active={index === browser.active}
+                  selected={browser.isSelected(entry)}
+                  cut={cut.includes(entry.path)}
+                  dropTarget={dropTarget === entry.path}
+                  icon={context.docRegistry.getFileTypesForPath(entry.name)[0]?.icon}
+                  linkLabel={trans.__('Link to %1', entry.link ?? '')}
+                  onClick={event => select(event, index)}
+                  onDoubleClick={() => void commands.execute(CommandIDs.open)}
+                  onContextMenu={() => {
+                    if (!browser.isSelected(entry)) {
+                      browser.focus(index);
+                    }
+                  }}
+                />
+              )
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Header({ context }: { context: IPanelContext }): React.JSX.Element {
+  const { trans, model } = context;
+  const { browser } = model;
+  const columns: [SortKey, string][] = [
+    ['name', trans.__('Name')],
+    ['modified', trans.__('Modified')],
+    ['size', trans.__('Size')]
+  ];
+  return (
+    <div role="rowgroup">
+      <div className="jp-Storage-row jp-Storage-header" role="row" aria-rowindex={1}>
+        {columns.map(([key, label]) => {
+          const sorted = browser.sort === key;
+          const Caret = browser.descending ? caretDownIcon.react : caretUpIcon.react;
+          return (
+            <div
+              key={key}
+              className={`jp-Storage-${key}`}
+              role="columnheader"
+              aria-sort={sorted ? (browser.descending ? 'descending' : 'ascending') : 'none'}
+            >
+              <button
+                title={trans.__('Sort by this column')}
+                onClick={() => void browser.sortBy(key)}
+              >
+                {label}
+                {sorted && <Caret tag="span" className="jp-Storage-caret" />}
+              </button>
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,54 @@
+import type * as React from 'react';
+
+import type { BrowserModel } from '../browser-model';
+
+/** Pauses longer than this begin a new word. */
+const TYPING_PAUSE = 800;
+
+let typed = '';
+let typedAt = 0;
+
+/** Moving and selecting by keyboard; actions on files are shortcuts of commands. */
+export function onGridKey(event: React.KeyboardEvent, browser: BrowserModel, page: number): void {
+  if (event.target instanceof HTMLButtonElement || event.altKey) {
+    return;
+  }
+  const how = event.shiftKey ? 'extend' : event.ctrlKey || event.metaKey ? 'keep' : 'select';
+  const moves: Record<string, number> = {
+    ArrowDown: browser.active + 1,
+    ArrowUp: browser.active - 1,
+    PageDown: browser.active + page,
+    PageUp: browser.active - page,
+    Home: 0,
+    End: browser.entries.length - 1
+  };
+  if (event.key in moves) {
+    const nothing = browser.selected.length === 0 && how === 'select';
+    // The first key press shows where the focus is, before it moves on.
+    const stay = nothing && (event.key === 'ArrowDown' || event.key === 'ArrowUp');
+    browser.focus(stay ? browser.active : moves[event.key], how);
+  } else if (event.key === ' ') {
+    if (how === 'select' && typed && Date.now() - typedAt < TYPING_PAUSE) {
+      type(' ', browser);
+    } else {
+      browser.toggle(browser.active);
+    }
+  } else if (event.key === 'Escape') {
+    browser.clearSelection();
+  } else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) {
+    type(event.key, browser);
+  } else {
+    return;
+  }
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+function type(character: string, browser: BrowserModel): void {
+  const now = Date.now();
+  const fresh = now - typedAt > TYPING_PAUSE;
+  typedAt = now;
+  // The same letter again goes round among the names that begin with it.
+  typed = fresh || (typed.length === 1 && typed === character) ? character : typed + character;
+  browser.typeAhead(typed);
+}

@@ -1,0 +1,132 @@
+import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { baseName, nameProblem } from './paths';
+import type { IEntry } from './records';
+import type { IAnswer } from './uploader';
+
+/** Names that a question lists before it counts the rest. */
+const LISTED = 5;
+
+/** Ask what to do where a file exists already. */
+export async function askConflict(
+  message: string,
+  several: boolean,
+  trans: TranslationBundle
+): Promise<IAnswer> {
+  const choices: [string, IAnswer['choice']][] = [
+    [trans.__('Cancel'), 'cancel'],
+    [trans.__('Skip'), 'skip'],
+    [trans.__('Keep Newer'), 'newer'],
+    [trans.__('Replace'), 'overwrite']
+  ];
+  const result = await showDialog({
+    title: trans.__('Already There'),
+    body: message,
+    buttons: choices.map(([label, choice]) =>
+      choice === 'cancel'
+        ? Dialog.cancelButton({ label })
+        : choice === 'overwrite'
+          ? Dialog.warnButton({ label, actions: [choice] })
+          : Dialog.createButton({ label, accept: true, actions: [choice] })
+    ),
+    // The harmless choice, not the one that replaces.
+    defaultButton: 1,
+    checkbox: several ? { label: trans.__('Do the same for all others'), checked: false } : null
+  });
+  const choice = result.button.actions[0] as IAnswer['choice'] | undefined;
+  return { choice: choice ?? 'cancel', all: result.isChecked ?? false };
+}
+
+/** Ask before something is deleted for good. */
+export async function confirmDelete(
+  entries: readonly IEntry[],
+  trans: TranslationBundle
+): Promise<boolean> {
+  const directories = entries.filter(entry => entry.type === 'directory').length;
+  const names = entries.slice(0, LISTED).map(entry => `“${entry.name}”`);
+  if (entries.length > LISTED) {
+    names.push(trans._n('%1 more', '%1 more', entries.length - LISTED));
+  }
+  const what =
+    entries.length === 1
+      ? directories
+        ? trans.__('The folder %1 and everything in it will be deleted.', names[0])
+        : trans.__('The file %1 will be deleted.', names[0])
+      : trans.__(
+          '%1 items will be deleted: %2.',
+          entries.length,
+          names.join(', ') + (directories ? trans.__(', folders with everything in them') : '')
+        );
+  const result = await showDialog({
+    title:
+      entries.length === 1
+        ? trans.__('Delete')
+        : trans._n('Delete %1 Item', 'Delete %1 Items', entries.length),
+    body: `${what} ${trans.__('This cannot be undone.')}`,
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: trans.__('Delete') })
+    ],
+    defaultButton: 0
+  });
+  return result.button.accept;
+}
+
+/** Ask for a name until it is one that can be given, or the person gives up. */
+export async function askName(
+  title: string,
+  label: string,
+  initial: string,
+  okLabel: string,
+  trans: TranslationBundle
+): Promise<string | null> {
+  let text = initial;
+  let problem = '';
+  for (;;) {
+    const dot = text.lastIndexOf('.');
+    const result = await InputDialog.getText({
+      title,
+      label: problem ? `${problem} ${label}` : label,
+      text,
+      okLabel,
+      // As in the file browser: the extension mostly stays.
+      selectionRange: dot > 0 ? dot : text.length
+    });
+    if (!result.button.accept || result.value === null) {
+      return null;
+    }
+    text = result.value;
+    switch (nameProblem(text)) {
+      case null:
+        return text;
+      case 'empty':
+        problem = trans.__('A name cannot be empty.');
+        break;
+      case 'slash':
+        problem = trans.__('A name cannot contain a slash.');
+        break;
+      case 'dots':
+        problem = trans.__('“.” and “..” are not names.');
+        break;
+    }
+  }
+}
+
+/** The question for a paste whose targets exist in part. */
+export function pasteMessage(
+  conflicts: readonly string[],
+  count: number,
+  trans: TranslationBundle
+): string {
+  const names = conflicts.slice(0, LISTED).map(path => `“${baseName(path)}”`);
+  if (count > names.length) {
+    names.push(trans._n('%1 more', '%1 more', count - names.length));
+  }
+  return trans._n(
+    '%1 file exists in the target: %2.',
+    '%1 files exist in the target: %2.',
+    count,
+    names.join(', ')
+  );
+}

@@ -1,0 +1,7 @@
+import { drivesPlugin } from './plugins/drives';
+import { panelPlugin } from './plugins/panel';
+import { statusPlugin } from './plugins/status';
+
+export { IStorage } from './tokens';
+
+export default [panelPlugin, drivesPlugin, statusPlugin];

@@ -1,0 +1,338 @@
+import type { Event } from '@jupyterlab/services';
+import type { IDisposable } from '@lumino/disposable';
+import { Poll } from '@lumino/polling';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import { BrowserModel } from './browser-model';
+import { explain } from './errors';
+import { formatPath, joinKeys, parsePath } from './paths';
+import { type ISnapshotStatus, type ITier, type ITransfer, isFinished } from './records';
+import type { Requests } from './requests';
+import { type IAnswer, type IUploadItem, UploadJob } from './uploader';
+import type { IDropped } from './dnd';
+
+const SCHEMAS = 'https://schema.jupyter-storage.dev/';
+/** Finished transfers that stay listed. */
+const KEPT = 20;
+
+/** What was copied or cut, to be pasted. */
+export interface IClipboard {
+  operation: 'copy' | 'move';
+  paths: string[];
+}
+
+/** Everything that the panel shows: tiers, the browsed directory, transfers, snapshots. */
+export class StorageModel implements IDisposable {
+  constructor(options: StorageModel.IOptions) {
+    this.requests = options.requests;
+    this.browser = new BrowserModel(options.requests);
+    this._ask = options.ask;
+    this._events = options.events;
+    this._events.stream.connect(this._onEvent, this);
+    this._poll = new Poll({
+      name: 'jupyter-storage:status',
+      // Events carry the news; asking is for the case that they do not arrive.
+      frequency: { interval: 30_000, backoff: true, max: 300_000 },
+      standby: 'when-hidden',
+      factory: () => this._look()
+    });
+  }
+
+  readonly requests: Requests;
+  readonly browser: BrowserModel;
+
+  tiers: readonly ITier[] = [];
+  tiersError = '';
+  transfers: readonly ITransfer[] = [];
+  uploads: readonly UploadJob[] = [];
+  snapshots: ISnapshotStatus | null = null;
+  snapshotsError = '';
+  clipboard: IClipboard | null = null;
+
+  /** Tiers, transfers, uploads, snapshots or the clipboard have changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** The names of the tiers have become known. */
+  get tiersLoaded(): ISignal<this, readonly ITier[]> {
+    return this._tiersLoaded;
+  }
+
+  /** A transfer or an upload has come to its end. */
+  get finished(): ISignal<this, ITransfer | UploadJob> {
+    return this._finished;
+  }
+
+  get isDisposed(): boolean {
+    return this._poll.isDisposed;
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this._poll.dispose();
+      this._events.stream.disconnect(this._onEvent, this);
+      Signal.clearData(this);
+    }
+  }
+
+  /** Whether something is under way that the browser would lose by leaving. */
+  get uploading(): boolean {
+    return this.uploads.some(job => !isFinished(job.state));
+  }
+
+  async refreshTiers(): Promise<void> {
+    try {
+      this.tiers = await this.requests.tiers();
+      this.tiersError = '';
+      this._tiersLoaded.emit(this.tiers);
+    } catch (error) {
+      this.tiersError = explain(error);
+    }
+    this._changed.emit();
+  }
+
+  /** Look at one tier again, and open it if it is there now. */
+  async retryTier(name: string): Promise<void> {
+    try {
+      const tier = await this.requests.tier(name);
+      this.tiers = this.tiers.map(other => (other.name === name ? tier : other));
+      this._changed.emit();
+      if (tier.state === 'ok' && this.browser.tier === name) {
+        await this.browser.refresh();
+      }
+    } catch (error) {
+      this.tiersError = explain(error);
+      this._changed.emit();
+    }
+  }
+
+  /** Upload what was dropped or chosen into a directory. */
+  async upload(dropped: readonly IDropped[], directory: string): Promise<void> {
+    const { tier, key } = parsePath(directory);
+    const items: IUploadItem[] = dropped.map(({ path, file }) => ({
+      path: formatPath(tier, joinKeys(key, path)),
+      blob: file,
+      modified: file ? new Date(file.lastModified) : null
+    }));
+    if (items.length > 0) {
+      await this.runUpload(items, directory);
+    }
+  }
+
+  /** Try again what failed in an upload. */
+  async retryUpload(job: UploadJob): Promise<void> {
+    this.dismiss(job.id);
+    await this.runUpload(job.failed, job.destination);
+  }
+
+  /** Start a transfer on the server and list it. */
+  async start(...args: Parameters<Requests['transfer']>): Promise<ITransfer> {
+    const record = await this.requests.transfer(...args);
+    this._put(record);
+    this._watch();
+    return record;
+  }
+
+  /** Wait for the end of a transfer. */
+  wait(id: string): Promise<ITransfer> {
+    return new Promise(resolve => {
+      const look = () => {
+        const record = this.transfers.find(other => other.id === id);
+        if (record && isFinished(record.state)) {
+          this._changed.disconnect(look);
+          resolve(record);
+        }
+      };
+      this._changed.connect(look);
+      look();
+    });
+  }
+
+  async cancel(id: string): Promise<void> {
+    const job = this.uploads.find(other => other.id === id);
+    if (job) {
+      job.cancel();
+    } else {
+      this._put(await this.requests.cancel(id));
+    }
+  }
+
+  /** Take finished ones off the list: one, or all. */
+  dismiss(id?: string): void {
+    const stays = (item: ITransfer | UploadJob) =>
+      !isFinished(item.state) || (id !== undefined && item.id !== id);
+    for (const item of this.transfers) {
+      if (!stays(item)) {
+        this._dismissed.add(item.id);
+      }
+    }
+    this.transfers = this.transfers.filter(stays);
+    this.uploads = this.uploads.filter(stays);
+    this._changed.emit();
+  }
+
+  setClipboard(clipboard: IClipboard | null): void {
+    this.clipboard = clipboard;
+    this._changed.emit();
+  }
+
+  async refreshSnapshots(): Promise<void> {
+    try {
+      this.snapshots = await this.requests.snapshotStatus();
+      this.snapshotsError = '';
+    } catch (error) {
+      this.snapshotsError = explain(error);
+    }
+    this._changed.emit();
+  }
+
+  async snapshotNow(): Promise<void> {
+    this.snapshots = await this.requests.snapshotNow();
+    this.snapshotsError = '';
+    this._changed.emit();
+  }
+
+  /** Tell whoever shows this directory that something in it has changed. */
+  async touched(directory: string): Promise<void> {
+    if (directory === this.browser.path) {
+      await this.browser.refresh();
+    }
+  }
+
+  private async runUpload(items: IUploadItem[], directory: string): Promise<void> {
+    const job = new UploadJob(`upload-${++this._uploadCount}`, directory, items, {
+      transport: this.requests,
+      ask: path => this._ask(path, items.length > 1)
+    });
+    this.uploads = [job, ...this.uploads];
+    job.changed.connect(() => this._changed.emit());
+    await job.run();
+    this._finished.emit(job);
+    await this.browser.refresh();
+    await this._refreshTier(parsePath(directory).tier);
+  }
+
+  private async _refreshTier(name: string): Promise<void> {
+    try {
+      const tier = await this.requests.tier(name);
+      this.tiers = this.tiers.map(other => (other.name === name ? tier : other));
+      this._changed.emit();
+    } catch (error) {
+      console.warn(`The tier ${name} could not be looked at again`, error);
+    }
+  }
+
+  private _onEvent(_: Event.IManager, event: Event.Emission): void {
+    if (!event.schema_id.startsWith(SCHEMAS)) {
+      return;
+    }
+    const kind = event.schema_id.slice(SCHEMAS.length).replace(/\/v?\d+$/, '');
+    if (kind === 'transfer') {
+      this._lastEvent = Date.now();
+      this._put(event as unknown as ITransfer);
+    } else if (kind === 'snapshot') {
+      this.snapshots = event as unknown as ISnapshotStatus;
+      this.snapshotsError = '';
+      this._changed.emit();
+    } else if (kind === 'change') {
+      const { tier, directory } = event as unknown as { tier: string; directory: string };
+      if (tier === this.browser.tier && directory === this.browser.key) {
+        this._refreshSoon();
+      }
+    }
+  }
+
+  /** Many changes in a row make one look at the directory. */
+  private _refreshSoon(): void {
+    if (this._refreshTimer === null) {
+      this._refreshTimer = window.setTimeout(() => {
+        this._refreshTimer = null;
+        void this.browser.refresh();
+      }, 500);
+    }
+  }
+
+  private _put(record: ITransfer): void {
+    if (this._dismissed.has(record.id)) {
+      return;
+    }
+    const before = this.transfers.find(other => other.id === record.id);
+    if (before && isFinished(before.state)) {
+      // A late event must not bring a finished transfer back to life.
+      return;
+    }
+    const others = this.transfers.filter(other => other.id !== record.id);
+    const all = before
+      ? this.transfers.map(other => (other === before ? record : other))
+      : [record, ...others];
+    const old = all.filter(other => isFinished(other.state)).slice(KEPT);
+    this.transfers = all.filter(other => !old.includes(other));
+    this._changed.emit();
+    if (before && isFinished(record.state)) {
+      this._finished.emit(record);
+      this._refreshSoon();
+      if (record.destination) {
+        void this._refreshTier(parsePath(record.destination).tier);
+      }
+    }
+  }
+
+  private async _look(): Promise<void> {
+    const [transfers, status] = await Promise.all([
+      this.requests.transfers(),
+      this.requests.snapshotStatus()
+    ]);
+    for (const record of transfers.reverse()) {
+      this._put(record);
+    }
+    this.snapshots = status;
+    this.snapshotsError = '';
+    this._changed.emit();
+    this._watch();
+  }
+
+  /** While a transfer runs and no event tells of it, ask every two seconds. */
+  private _watch(): void {
+    if (this._watchTimer !== null) {
+      return;
+    }
+    this._watchTimer = window.setTimeout(() => {
+      this._watchTimer = null;
+      const running = this.transfers.filter(record => !isFinished(record.state));
+      if (running.length === 0 || this.isDisposed) {
+        return;
+      }
+      if (Date.now() - this._lastEvent > 2000) {
+        for (const { id } of running) {
+          this.requests.getTransfer(id).then(
+            record => this._put(record),
+            error => console.warn(`The transfer ${id} could not be looked at`, error)
+          );
+        }
+      }
+      this._watch();
+    }, 2000);
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _tiersLoaded = new Signal<this, readonly ITier[]>(this);
+  private readonly _finished = new Signal<this, ITransfer | UploadJob>(this);
+  private readonly _events: Event.IManager;
+  private readonly _ask: StorageModel.IOptions['ask'];
+  private readonly _poll: Poll;
+  private readonly _dismissed = new Set<string>();
+  private _uploadCount = 0;
+  private _lastEvent = 0;
+  private _watchTimer: number | null = null;
+  private _refreshTimer: number | null = null;
+}
+
+export namespace StorageModel {
+  export interface IOptions {
+    requests: Requests;
+    events: Event.IManager;
+    /** What to do with a file that exists; `several` offers one answer for all. */
+    ask: (path: string, several: boolean) => Promise<IAnswer>;
+  }
+}

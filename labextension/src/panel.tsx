@@ -1,0 +1,46 @@
+import { PanelWithToolbar, ReactWidget, SidePanel } from '@jupyterlab/ui-components';
+import type { ITranslator } from '@jupyterlab/translation';
+import type { AccordionPanel } from '@lumino/widgets';
+import * as React from 'react';
+
+import type { IPanelContext } from './components/context';
+import { Files } from './components/Files';
+import { Snapshots } from './components/Snapshots';
+import { Tiers } from './components/Tiers';
+import { Transfers } from './components/Transfers';
+import { storageIcon } from './icons';
+
+/** The sidebar: tiers, files, transfers, snapshots. */
+export class StoragePanel extends SidePanel {
+  constructor(context: IPanelContext, translator: ITranslator) {
+    super({ translator });
+    const { trans } = context;
+    this.id = 'jp-storage-panel';
+    this.addClass('jp-Storage');
+    this.title.icon = storageIcon;
+    this.title.caption = trans.__('Storage');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('Storage'));
+    this.files = section(trans.__('Files'), <Files context={context} />);
+    for (const widget of [
+      section(trans.__('Tiers'), <Tiers context={context} />),
+      this.files,
+      section(trans.__('Transfers'), <Transfers context={context} />),
+      section(trans.__('Snapshots'), <Snapshots context={context} />)
+    ]) {
+      this.addWidget(widget);
+    }
+    (this.content as AccordionPanel).setRelativeSizes([31, 45, 13, 11]);
+  }
+
+  /** The section with the files, whose toolbar the schema fills. */
+  readonly files: PanelWithToolbar;
+}
+
+function section(title: string, content: React.JSX.Element): PanelWithToolbar {
+  const panel = new PanelWithToolbar();
+  panel.title.label = title;
+  panel.addClass('jp-Storage-section');
+  panel.addWidget(ReactWidget.create(content));
+  return panel;
+}

@@ -1,0 +1,75 @@
+/** Paths as people type them: `tier:relative/path`. */
+
+/** A path taken apart. */
+export interface IPlace {
+  tier: string;
+  /** Without slashes around it; empty for the tier's root. */
+  key: string;
+}
+
+/** Take `shared:a/b` apart at its first colon. */
+export function parsePath(path: string): IPlace {
+  const colon = path.indexOf(':');
+  if (colon < 0) {
+    throw new Error(`This is no path of a tier: ${path}`);
+  }
+  return { tier: path.slice(0, colon), key: trimSlashes(path.slice(colon + 1)) };
+}
+
+/** Put a tier and a key together. */
+export function formatPath(tier: string, key: string): string {
+  return `${tier}:${trimSlashes(key)}`;
+}
+
+/** Join keys; empty ones leave no trace. */
+export function joinKeys(...keys: string[]): string {
+  return keys.map(trimSlashes).filter(Boolean).join('/');
+}
+
+/** Key of the directory that holds this one. */
+export function parentKey(key: string): string {
+  const clean = trimSlashes(key);
+  return clean.includes('/') ? clean.slice(0, clean.lastIndexOf('/')) : '';
+}
+
+/** Last part of a key. */
+export function baseName(key: string): string {
+  const clean = trimSlashes(key);
+  return clean.slice(clean.lastIndexOf('/') + 1);
+}
+
+/** Percent-encode a key once, part by part. */
+export function encodeKey(key: string): string {
+  return trimSlashes(key).split('/').map(encodeURIComponent).join('/');
+}
+
+/** Whether `path` is `directory` or lies in it, by whole parts. */
+export function isBelow(path: string, directory: string): boolean {
+  const a = parsePath(path);
+  const b = parsePath(directory);
+  return a.tier === b.tier && (b.key === '' || a.key === b.key || a.key.startsWith(b.key + '/'));
+}
+
+/** Why a name cannot be given to a file or folder; null where it can. */
+export function nameProblem(name: string): 'empty' | 'slash' | 'dots' | null {
+  if (!name.trim()) {
+    return 'empty';
+  }
+  if (name.includes('/') || name.includes('\0')) {
+    return 'slash';
+  }
+  return name === '.' || name === '..' ? 'dots' : null;
+}
+
+/** The n-th variant of a name: `a.txt`, `a-1.txt`, `a-2.txt`; a leading dot is no extension. */
+export function numberedName(name: string, n: number): string {
+  if (n === 0) {
+    return name;
+  }
+  const dot = name.lastIndexOf('.');
+  return dot > 0 ? `${name.slice(0, dot)}-${n}${name.slice(dot)}` : `${name}-${n}`;
+}
+
+function trimSlashes(key: string): string {
+  return key.replace(/^\/+|\/+$/g, '');
+}

@@ -1,0 +1,94 @@
+import {
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  createToolbarFactory,
+  ICommandPalette,
+  IToolbarWidgetRegistry,
+  setToolbar
+} from '@jupyterlab/apputils';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { addCommands } from '../commands';
+import { askConflict } from '../dialogs';
+import { StorageModel } from '../model';
+import { StoragePanel } from '../panel';
+import { baseName } from '../paths';
+import { Requests } from '../requests';
+import { CommandIDs, IStorage, PANEL_ID } from '../tokens';
+import { storageIcon } from '../icons';
+
+/** The name under which the schema knows the toolbar. */
+const TOOLBAR = 'StorageFiles';
+
+/** The sidebar and every command. */
+export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
+  id: PANEL_ID,
+  description: 'A sidebar with storage tiers, their files, transfers and snapshots.',
+  autoStart: true,
+  provides: IStorage,
+  optional: [
+    ITranslator,
+    ILayoutRestorer,
+    ISettingRegistry,
+    IToolbarWidgetRegistry,
+    ICommandPalette
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null,
+    settings: ISettingRegistry | null,
+    toolbars: IToolbarWidgetRegistry | null,
+    palette: ICommandPalette | null
+  ): StorageModel => {
+    const languages = translator ?? nullTranslator;
+    const trans = languages.load('jupyter_storage');
+    const { serverSettings, events } = app.serviceManager;
+    const model = new StorageModel({
+      requests: new Requests(serverSettings),
+      events,
+      ask: (path, several) =>
+        askConflict(trans.__('“%1” exists: %2', baseName(path), path), several, trans)
+    });
+    addCommands(app, model, trans);
+    const context = { model, trans, commands: app.commands, docRegistry: app.docRegistry };
+    const panel = new StoragePanel(context, languages);
+    if (settings && toolbars) {
+      setToolbar(
+        panel.files,
+        createToolbarFactory(toolbars, settings, TOOLBAR, PANEL_ID, languages)
+      );
+    }
+    app.commands.addCommand(CommandIDs.show, {
+      label: trans.__('Show Storage'),
+      caption: trans.__('Open the sidebar with tiers, transfers and snapshots'),
+      icon: storageIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => app.shell.activateById(panel.id)
+    });
+    const notify = () => {
+      for (const id of Object.values(CommandIDs)) {
+        app.commands.notifyCommandChanged(id);
+      }
+    };
+    model.browser.changed.connect(notify);
+    model.changed.connect(notify);
+    for (const id of Object.values(CommandIDs)) {
+      palette?.addItem({ command: id, category: trans.__('Storage') });
+    }
+    app.shell.add(panel, 'left', { rank: 150, type: 'Storage' });
+    restorer?.add(panel, panel.id);
+    window.addEventListener('beforeunload', event => {
+      if (model.uploading) {
+        event.preventDefault();
+      }
+    });
+    // Not awaited: a tier that does not answer must not hold up the application.
+    void model.refreshTiers();
+    return model;
+  }
+};

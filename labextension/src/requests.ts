@@ -1,0 +1,231 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import { encodeKey, parsePath } from './paths';
+import type {
+  Conflict,
+  IEntry,
+  IPage,
+  IPlan,
+  ISnapshotStatus,
+  ITicket,
+  ITier,
+  ITransfer,
+  IUpload,
+  SortKey
+} from './records';
+import type { IUploadTransport } from './uploader';
+import { StorageError } from './errors';
+
+const BASE = 'jupyter-storage/api/v1';
+
+/** How a directory is asked for. */
+export interface IListOptions {
+  cursor?: string | null;
+  limit?: number;
+  sort?: SortKey;
+  descending?: boolean;
+}
+
+/** The REST routes as functions. Every request goes through `ServerConnection`. */
+export class Requests implements IUploadTransport {
+  constructor(readonly settings: ServerConnection.ISettings) {}
+
+  /** All tiers, each with its state. */
+  async tiers(): Promise<ITier[]> {
+    return (await this.json<{ tiers: ITier[] }>('tiers')).tiers;
+  }
+
+  /** One tier, looked at afresh. */
+  tier(name: string): Promise<ITier> {
+    return this.json(`tiers/${encodeURIComponent(name)}`);
+  }
+
+  /** One page of a directory. */
+  list(path: string, options: IListOptions = {}): Promise<IPage> {
+    const query: Record<string, string> = {
+      limit: String(options.limit ?? 1000),
+      sort: options.sort ?? 'name',
+      order: options.descending ? 'desc' : 'asc'
+    };
+    if (options.cursor) {
+      query.cursor = options.cursor;
+    }
+    return this.json(`${this.file(path)}?${new URLSearchParams(query)}`);
+  }
+
+  /** What is known of one file or directory. */
+  stat(path: string): Promise<IEntry> {
+    return this.json(`${this.file(path)}?as=entry`);
+  }
+
+  /** A file's bytes. */
+  async read(path: string): Promise<ArrayBuffer> {
+    return (await this.send(this.file(path))).arrayBuffer();
+  }
+
+  /** Write a small file whole. */
+  put(path: string, body: Blob, exclusive: boolean, signal?: AbortSignal): Promise<IEntry> {
+    const headers: Record<string, string> = { 'Content-Type': 'application/octet-stream' };
+    if (exclusive) {
+      headers['If-None-Match'] = '*';
+    }
+    return this.json(this.file(path), { method: 'PUT', body, headers, signal });
+  }
+
+  /** Make a directory and those above it. */
+  mkdir(path: string): Promise<IEntry> {
+    return this.post(this.file(path), { action: 'mkdir' });
+  }
+
+  /** Rename inside a tier. */
+  rename(path: string, to: string): Promise<IEntry> {
+    return this.post(this.file(path), { action: 'rename', to });
+  }
+
+  /** Delete a file, or a directory with all that is in it. */
+  async remove(path: string, recursive: boolean): Promise<void> {
+    await this.send(this.file(path) + (recursive ? '?recursive=1' : ''), { method: 'DELETE' });
+  }
+
+  /** Begin a resumable upload. */
+  begin(
+    path: string,
+    size: number,
+    modified: Date | null,
+    conflict: Conflict,
+    signal?: AbortSignal
+  ): Promise<IUpload> {
+    const body = { path, size, modified: modified?.toISOString(), conflict };
+    return this.post('uploads', body, signal);
+  }
+
+  /** How many bytes of an upload the server has. */
+  async offset(id: string, signal?: AbortSignal): Promise<number> {
+    const response = await this.send(`uploads/${id}`, { method: 'HEAD', signal });
+    return uploadOffset(response);
+  }
+
+  /** Send the piece that begins at `offset`; the answer is the new offset. */
+  async patch(
+    id: string,
+    offset: number,
+    piece: Uint8Array<ArrayBuffer>,
+    checksum: string,
+    signal?: AbortSignal
+  ): Promise<number> {
+    const response = await this.send(`uploads/${id}`, {
+      method: 'PATCH',
+      // A Blob, so that fetch sends its length and no transfer encoding.
+      body: new Blob([piece]),
+      headers: {
+        'Content-Type': 'application/octet-stream',
+        'Upload-Offset': String(offset),
+        'Upload-Checksum': checksum
+      },
+      signal
+    });
+    return uploadOffset(response);
+  }
+
+  /** Publish an upload whose bytes are all there. */
+  commit(id: string, signal?: AbortSignal): Promise<IEntry> {
+    return this.post(`uploads/${id}/commit`, {}, signal);
+  }
+
+  /** Give an upload up. */
+  async abort(id: string): Promise<void> {
+    await this.send(`uploads/${id}`, { method: 'DELETE' });
+  }
+
+  /** A ticket for a download; `url` is absolute. */
+  async archive(paths: string[], format: 'zip' | 'raw', name?: string): Promise<ITicket> {
+    const ticket = await this.post<ITicket>('archive', { paths, format, name });
+    const origin = new URL(this.settings.baseUrl, window.location.href);
+    // The server's answer is a path; anything else would take the person elsewhere.
+    const url = new URL(ticket.url, new URL(`${BASE}/`, origin));
+    if (url.origin !== origin.origin) {
+      throw new StorageError(502, {
+        kind: 'StorageError',
+        message: 'The server answered with a download address of another server'
+      });
+    }
+    return { ...ticket, url: url.href };
+  }
+
+  /** What a copy or move would do. */
+  plan(operation: 'copy' | 'move', sources: string[], destination: string): Promise<IPlan> {
+    return this.post('transfers', { operation, sources, destination, dry_run: true });
+  }
+
+  /** Start a transfer on the server. */
+  transfer(
+    operation: 'copy' | 'move' | 'delete',
+    sources: string[],
+    destination?: string,
+    conflict?: Conflict
+  ): Promise<ITransfer> {
+    return this.post('transfers', { operation, sources, destination, conflict });
+  }
+
+  /** All transfers that the server remembers. */
+  async transfers(): Promise<ITransfer[]> {
+    return (await this.json<{ transfers: ITransfer[] }>('transfers')).transfers;
+  }
+
+  /** One transfer. */
+  getTransfer(id: string): Promise<ITransfer> {
+    return this.json(`transfers/${encodeURIComponent(id)}`);
+  }
+
+  /** Stop a transfer. */
+  cancel(id: string): Promise<ITransfer> {
+    return this.json(`transfers/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
+  /** How safe the project directory is. */
+  snapshotStatus(): Promise<ISnapshotStatus> {
+    return this.json('snapshots/status');
+  }
+
+  /** Take a snapshot now. */
+  snapshotNow(): Promise<ISnapshotStatus> {
+    return this.post('snapshots', {});
+  }
+
+  private file(path: string): string {
+    const { tier, key } = parsePath(path);
+    return `files/${encodeURIComponent(tier)}/${encodeKey(key)}`;
+  }
+
+  private post<T>(route: string, body: unknown, signal?: AbortSignal): Promise<T> {
+    return this.json(route, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'Content-Type': 'application/json' },
+      signal
+    });
+  }
+
+  private async json<T>(route: string, init: RequestInit = {}): Promise<T> {
+    return (await (await this.send(route, init)).json()) as T;
+  }
+
+  private async send(route: string, init: RequestInit = {}): Promise<Response> {
+    // Joined by hand: URLExt.join would decode and encode what is encoded already.
+    const url = `${URLExt.join(this.settings.baseUrl, BASE)}/${route}`;
+    const response = await ServerConnection.makeRequest(
+      url,
+      { cache: 'no-cache', ...init },
+      this.settings
+    );
+    if (!response.ok) {
+      throw await StorageError.from(response);
+    }
+    return response;
+  }
+}
+
+function uploadOffset(response: Response): number {
+  return Number(response.headers.get('Upload-Offset'));
+}

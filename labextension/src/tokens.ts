@@ -1,0 +1,34 @@
+import { Token } from '@lumino/coreutils';
+
+import type { StorageModel } from './model';
+
+/** What other extensions can use: the model behind the panel. */
+export const IStorage = new Token<StorageModel>(
+  'jupyter-storage:IStorage',
+  'Tiers, transfers and snapshots of Jupyter Storage, and the requests behind them.'
+);
+
+/** The commands, named in the schema too. */
+export const CommandIDs = {
+  show: 'storage:show',
+  open: 'storage:open',
+  goUp: 'storage:go-up',
+  refresh: 'storage:refresh',
+  uploadFiles: 'storage:upload-files',
+  uploadFolder: 'storage:upload-folder',
+  download: 'storage:download',
+  newFolder: 'storage:new-folder',
+  rename: 'storage:rename',
+  remove: 'storage:delete',
+  copy: 'storage:copy',
+  cut: 'storage:cut',
+  paste: 'storage:paste',
+  copyPath: 'storage:copy-path',
+  selectAll: 'storage:select-all',
+  retryTier: 'storage:retry-tier',
+  clearTransfers: 'storage:clear-transfers',
+  snapshotNow: 'storage:snapshot-now'
+} as const;
+
+/** The plugin whose schema holds the settings, menus, toolbars and shortcuts. */
+export const PANEL_ID = 'jupyter-storage:panel';
