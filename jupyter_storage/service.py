@@ -72,7 +72,7 @@ class Service:
 
     # Tiers
 
-    def tiers(self) -> list[TierRecord]:
+    def tiers(self) -> Sequence[TierRecord]:
         """Describe all tiers as they are now, within the configured time limit."""
         return self._health.look(self._locations.tiers.values())
 
@@ -80,7 +80,7 @@ class Service:
         """Describe one tier as it is now."""
         return self._health.look([self._locations.tier(name)])[0]
 
-    def tier_names(self) -> list[str]:
+    def tier_names(self) -> Sequence[str]:
         """Names of the tiers, without looking at any."""
         return list(self._locations.tiers)
 
@@ -364,7 +364,7 @@ class Service:
 
         return self._jobs.start("delete", paths, None, work)
 
-    def transfers(self) -> list[TransferRecord]:
+    def transfers(self) -> Sequence[TransferRecord]:
         """List transfers of this process, newest first."""
         return self._jobs.list()
 
