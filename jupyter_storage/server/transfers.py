@@ -1,0 +1,67 @@
+"""Transfers: start, watch and cancel."""
+
+from __future__ import annotations
+
+from jupyter_storage.errors import InvalidRequest
+from jupyter_storage.records import ConflictPolicy
+from jupyter_storage.server.handler import StorageHandler, authenticated, authorized
+
+__all__ = ["ROUTES"]
+
+
+class TransfersHandler(StorageHandler):
+    """All transfers of this server."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """List transfers, newest first."""
+        await self.reply({"transfers": await self.call(self.service.transfers)})
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Start a transfer, or say what it would do."""
+        body = self.body("TransferRequest")
+        sources = [self.tier_path(source) for source in body["sources"]]
+        force = body.get("force", False)
+        if body["operation"] == "delete":
+            if body.get("dry_run"):
+                raise InvalidRequest("A deletion has no dry run", hint="List the directory.")
+            record = await self.call(self.service.remove, sources, recursive=True, force=force)
+            await self.reply(record, 202)
+            return
+        target = self.tier_path(body["destination"])
+        options = {
+            "recursive": True,
+            "into": True,
+            "conflict": ConflictPolicy(body.get("conflict", "fail")),
+        }
+        if body.get("dry_run"):
+            plan = await self.call(self.service.estimate, sources, target, **options)
+            await self.reply(plan)
+            return
+        move = body["operation"] == "move"
+        record = await self.call(
+            self.service.copy, sources, target, move=move, force=force, **options
+        )
+        await self.reply(record, 202)
+
+
+class TransferHandler(StorageHandler):
+    """One transfer."""
+
+    @authenticated
+    @authorized
+    async def get(self, identifier: str) -> None:
+        """Describe a transfer."""
+        await self.reply(await self.call(self.service.transfer, identifier))
+
+    @authenticated
+    @authorized
+    async def delete(self, identifier: str) -> None:
+        """Cancel a transfer."""
+        await self.reply(await self.call(self.service.cancel, identifier))
+
+
+ROUTES = [(r"transfers", TransfersHandler), (r"transfers/([^/]+)", TransferHandler)]
