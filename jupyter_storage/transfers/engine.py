@@ -19,6 +19,7 @@ from jupyter_storage.errors import (
 )
 from jupyter_storage.records import ConflictPolicy, Entry, Failure, Plan
 from jupyter_storage.stores.local import LocalStore
+from jupyter_storage.stores.store import Progress
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.existing import Existing
@@ -202,6 +203,43 @@ class Engine:
                 if route.entry.is_directory and route.entry.link is None:
                     with suppress(StorageError, OSError):
                         _prune(route.source)
+
+    def send(
+        self,
+        source: Place,
+        target: Place,
+        *,
+        exclusive: bool,
+        progress: Progress,
+        cancel: threading.Event,
+    ) -> Entry:
+        """Copy one file under a name that is settled, and raise what goes wrong.
+
+        Parameters
+        ----------
+        source, target : Place
+        exclusive : bool
+            Whether the target must not exist.
+        progress : callable
+            Hears of bytes; less than zero takes back those of a failed try.
+        cancel : threading.Event
+
+        Returns
+        -------
+        Entry
+            What is at the target now.
+        """
+        with source.naming():
+            entry = source.store.stat(source.key)
+        return copy_file(
+            source,
+            target,
+            entry,
+            exclusive=exclusive,
+            progress=progress,
+            cancel=cancel,
+            pause=self._pause,
+        )
 
     def delete(
         self,
