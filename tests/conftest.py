@@ -1,0 +1,94 @@
+"""Fixtures for all tests: an environment of their own, and servers where they are asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from servers import (
+    S3_ENVIRONMENT,
+    gcs_environment,
+    gcs_server,
+    make_gcs_bucket,
+    make_s3_bucket,
+    s3_server,
+)
+
+FOREIGN = (
+    "ANYSCALE_",
+    "AWS_",
+    "BINDER_",
+    "BOTO",
+    "GCSFS_",
+    "GOOGLE_",
+    "IPYTHON",
+    "JUPYTER",
+    "RESTIC_",
+    "STORAGE_EMULATOR_",
+    "XDG_",
+)
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> Path:
+    """Give a test a home, Jupyter directories and a storage root that are its own."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN):
+            monkeypatch.delenv(name)
+    base = tmp_path_factory.mktemp("environment")
+    home = base / "home"
+    home.mkdir()
+    values = {
+        "HOME": home,
+        "USERPROFILE": home,
+        "JUPYTER_CONFIG_DIR": base / "jupyter_config",
+        "JUPYTER_DATA_DIR": base / "jupyter_data",
+        "JUPYTER_RUNTIME_DIR": base / "jupyter_runtime",
+        "IPYTHONDIR": base / "ipython",
+        "JUPYTER_STORAGE_ROOT": base / "tiers",
+        "AWS_CONFIG_FILE": base / "aws/config",
+        "AWS_SHARED_CREDENTIALS_FILE": base / "aws/credentials",
+        # No test asks the cloud's metadata service who it is.
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_GCE_CHECK": "true",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, str(value))
+    return base
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """Endpoint of an S3 server."""
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str, isolated_environment: Path, monkeypatch) -> str:
+    """Name of a fresh bucket; the environment has its endpoint and credentials."""
+    for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": s3_endpoint}.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"bucket-{uuid4().hex[:12]}"
+    make_s3_bucket(s3_endpoint, bucket)
+    return bucket
+
+
+@pytest.fixture(scope="session")
+def gcs_endpoint() -> Iterator[str]:
+    """Endpoint of a GCS emulator."""
+    with gcs_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def gcs_bucket(gcs_endpoint: str, isolated_environment: Path, monkeypatch) -> str:
+    """Name of a fresh GCS bucket; the environment points to the emulator."""
+    for name, value in gcs_environment(gcs_endpoint).items():
+        monkeypatch.setenv(name, value)
+    bucket = f"bucket-{uuid4().hex[:12]}"
+    make_gcs_bucket(gcs_endpoint, bucket)
+    return bucket
