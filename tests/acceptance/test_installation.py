@@ -1,0 +1,160 @@
+"""A fresh environment, as Binder's builder and a person's pip make it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(command, **options):
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """What git tracks, and nothing that was built."""
+    clone = tmp_path_factory.mktemp("clone")
+    listed = run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, clone / name)
+    assert not (clone / "jupyter_storage/labextension").exists()
+    return clone
+
+
+@pytest.fixture(scope="module")
+def fresh(clone, tmp_path_factory):
+    """An environment made by Binder's own scripts, without Node.js on the path."""
+    directory = tmp_path_factory.mktemp("fresh")
+    run([sys.executable, "-m", "venv", directory / "venv"])
+    tools = directory / "tools"
+    tools.mkdir()
+    for tool in ("bash", "sh", "env", "dirname", "basename", "uname", "sed", "git", "mkdir", "rm"):
+        if shutil.which(tool):
+            (tools / tool).symlink_to(shutil.which(tool))
+    environ = {
+        key: value
+        for key, value in os.environ.items()
+        if not re.match(r"(JUPYTER|ANYSCALE|AWS|VIRTUAL_ENV|PYTHON)", key)
+    }
+    environ["PATH"] = f"{directory / 'venv/bin'}:{tools}"
+    environ["HOME"] = str(directory / "home")
+    environ["PIP_CACHE_DIR"] = str(Path("~/.cache/pip").expanduser())
+    run(["pip", "install", "--quiet", "-r", clone / "binder/requirements.txt"], env=environ)
+    run([clone / "binder/postBuild"], env=environ, cwd=clone)
+    assert shutil.which("node", path=environ["PATH"]) is None
+    return environ
+
+
+def test_both_extensions_are_enabled_by_the_installation(fresh):
+    assert re.search(r"jupyter_storage.*OK", run(["jupyter", "server", "extension", "list"], env=fresh))
+    listed = run(["jupyter", "labextension", "list"], env=fresh)
+    assert re.search(r"jupyter-storage v\S+.*enabled.*OK", listed)
+
+
+def test_the_command_is_found_by_jupyter(fresh, tmp_path):
+    environ = {**fresh, "JUPYTER_STORAGE_ROOT": str(tmp_path)}
+    tiers = json.loads(
+        subprocess.run(
+            ["jupyter", "storage", "tiers", "--json"],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    assert [tier["name"] for tier in tiers] == ["local", "cluster", "user", "shared", "artifacts"]
+    assert all({"uri", "scope", "lifetime", "state"} <= set(tier) for tier in tiers)
+
+
+def test_the_welcome_notebook_runs_from_top_to_bottom(fresh, clone, tmp_path):
+    shutil.copy(clone / "binder/Welcome.ipynb", tmp_path)
+    environ = {**fresh, "JUPYTER_STORAGE_ROOT": str(tmp_path / "storage")}
+    run(
+        ["jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace", "Welcome.ipynb"],
+        env=environ,
+        cwd=tmp_path,
+    )
+    notebook = json.loads((tmp_path / "Welcome.ipynb").read_text())
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    assert any("text/html" in output.get("data", {}) for output in outputs)
+    assert "versicolor" in json.dumps(outputs)
+    assert (tmp_path / "restored/Welcome.ipynb").exists()
+
+
+def answer_of(command, environ, cwd, path="jupyter-storage/api/v1/tiers"):
+    """Start a server, ask it once, and stop it by its own process."""
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        env=environ,
+        cwd=cwd,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    timer = threading.Timer(120, process.kill)
+    timer.start()
+    seen = []
+    try:
+        for line in process.stderr:
+            seen.append(line)
+            if found := re.search(r"(http://127\.0\.0\.1:\d+/)", line):
+                request = urllib.request.Request(
+                    found[1] + path, headers={"Authorization": "token acceptance"}
+                )
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    return json.load(response)
+        raise AssertionError("".join(seen))
+    finally:
+        timer.cancel()
+        os.killpg(process.pid, 15)
+        process.stderr.read()
+        process.wait(30)
+        process.stderr.close()
+
+
+OPTIONS = [
+    "--no-browser",
+    "--ServerApp.port=0",
+    "--ServerApp.ip=127.0.0.1",
+    "--IdentityProvider.token=acceptance",
+    "--allow-root",
+]
+
+
+def test_binder_starts_the_demo(fresh, clone):
+    environ = {**fresh, "REPO_DIR": str(clone)}
+    tiers = answer_of([clone / "binder/start", "jupyter", "lab", *OPTIONS], environ, clone)["tiers"]
+    assert [tier["state"] for tier in tiers] == ["ok"] * 5
+    assert tiers[0]["path"].startswith(fresh["HOME"])
+
+
+def test_make_lab_passes_its_options_on(clone, fresh, tmp_path):
+    venv = Path(fresh["PATH"].partition(":")[0]).parent
+    (venv / ".installed").touch()
+    environ = {**fresh, "PATH": f"{fresh['PATH']}:{os.environ['PATH']}"}
+    environ["JUPYTER_STORAGE_ROOT"] = str(tmp_path)
+    command = ["make", "lab", f"VENV={venv}", f"ARGS={' '.join(OPTIONS)}"]
+    tiers = answer_of(command, environ, clone)["tiers"]
+    assert len(tiers) == 5
+    assert (clone / "demo/Welcome.ipynb").exists()
