@@ -18,6 +18,8 @@ export default tseslint.config(
       eqeqeq: 'error',
       // JupyterLab's own way to describe a class: the options' interface in a namespace.
       '@typescript-eslint/no-namespace': 'off',
+      // Signals take a method and its object.
+      '@typescript-eslint/unbound-method': 'off',
       // An interface that answers with promises may have an implementation without any await.
       '@typescript-eslint/require-await': 'off'
     }

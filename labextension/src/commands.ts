@@ -214,7 +214,7 @@ export function addCommands(
   );
 
   add(CommandIDs.retryTier, trans.__('Look at a Tier Again'), args =>
-    model.retryTier(String((args as { name?: unknown }).name ?? browser.tier))
+    model.retryTier(typeof args.name === 'string' ? args.name : browser.tier)
   );
   add(CommandIDs.clearTransfers, trans.__('Clear Finished Transfers'), () => model.dismiss());
   add(

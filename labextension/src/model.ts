@@ -6,7 +6,13 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { BrowserModel } from './browser-model';
 import { explain } from './errors';
 import { formatPath, joinKeys, parsePath } from './paths';
-import { type ISnapshotStatus, type ITier, type ITransfer, isFinished } from './records';
+import {
+  type Conflict,
+  type ISnapshotStatus,
+  type ITier,
+  type ITransfer,
+  isFinished
+} from './records';
 import type { Requests } from './requests';
 import { type IAnswer, type IUploadItem, UploadJob } from './uploader';
 import type { IDropped } from './dnd';
@@ -127,26 +133,16 @@ export class StorageModel implements IDisposable {
   }
 
   /** Start a transfer on the server and list it. */
-  async start(...args: Parameters<Requests['transfer']>): Promise<ITransfer> {
-    const record = await this.requests.transfer(...args);
+  async start(
+    operation: 'copy' | 'move' | 'delete',
+    sources: string[],
+    destination?: string,
+    conflict?: Conflict
+  ): Promise<ITransfer> {
+    const record = await this.requests.transfer(operation, sources, destination, conflict);
     this._put(record);
     this._watch();
     return record;
-  }
-
-  /** Wait for the end of a transfer. */
-  wait(id: string): Promise<ITransfer> {
-    return new Promise(resolve => {
-      const look = () => {
-        const record = this.transfers.find(other => other.id === id);
-        if (record && isFinished(record.state)) {
-          this._changed.disconnect(look);
-          resolve(record);
-        }
-      };
-      this._changed.connect(look);
-      look();
-    });
   }
 
   async cancel(id: string): Promise<void> {
@@ -272,9 +268,23 @@ export class StorageModel implements IDisposable {
     if (before && isFinished(record.state)) {
       this._finished.emit(record);
       this._refreshSoon();
+      if (record.failure_count > record.failures.length) {
+        void this._fetchFailures(record);
+      }
       if (record.destination) {
         void this._refreshTier(parsePath(record.destination).tier);
       }
+    }
+  }
+
+  /** An event carries the first failures only. */
+  private async _fetchFailures({ id }: ITransfer): Promise<void> {
+    try {
+      const whole = await this.requests.getTransfer(id);
+      this.transfers = this.transfers.map(other => (other.id === id ? whole : other));
+      this._changed.emit();
+    } catch (error) {
+      console.warn(`The failures of transfer ${id} could not be fetched`, error);
     }
   }
 
@@ -333,6 +343,6 @@ export namespace StorageModel {
     requests: Requests;
     events: Event.IManager;
     /** What to do with a file that exists; `several` offers one answer for all. */
-    ask: (path: string, several: boolean) => Promise<IAnswer>;
+    readonly ask: (this: void, path: string, several: boolean) => Promise<IAnswer>;
   }
 }

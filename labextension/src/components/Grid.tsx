@@ -65,6 +65,15 @@ export function Grid(props: {
     }
   }, [focusRequests, count, rows, browser, focusActive]);
 
+  // Columns stay in line where a scroll bar takes room from the rows.
+  React.useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element) {
+      const gutter = `${element.offsetWidth - element.clientWidth}px`;
+      element.parentElement?.style.setProperty('--jp-storage-gutter', gutter);
+    }
+  });
+
   // A row that had the focus and is gone (deleted, renamed) gives it to the one in its place.
   React.useEffect(() => {
     if (hadFocus.current && document.activeElement === document.body && count > 0) {
