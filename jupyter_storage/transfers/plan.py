@@ -166,8 +166,9 @@ def plan(
         For each entry exactly one.
     """
     files: list[str] = []
+    slash = "/" if source_base else ""
     for entry in entries:
-        target = join(target_base, entry.path[len(source_base) :].lstrip("/"))
+        target = join(target_base, entry.path[len(source_base) :].removeprefix(slash))
         source_path, target_path = source_label + entry.path, target_label + target
         try:
             _check_name(target)
