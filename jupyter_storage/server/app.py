@@ -162,7 +162,7 @@ class StorageApp(ExtensionApp):
         self._stopping = True
         self._problem = _stopping()
         for receiver in list(self.receivers):
-            await receiver.abort()
+            await receiver.cut()
         if service is not None:
             for end in (partial(_stop_snapshots, service), service.close):
                 try:

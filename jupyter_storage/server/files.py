@@ -94,7 +94,7 @@ class FilesHandler(SendingHandler, ReceivingHandler):
         return writer
 
     def _path(self, tier: str, key: str | None = None) -> str:
-        return self.tier_path(f"{tier}:{key or ''}")
+        return self.on_tier(tier, key or "")
 
     def _page(self) -> dict[str, object]:
         limit = self.get_query_argument("limit", str(PAGE))
@@ -119,7 +119,7 @@ def _pack(cursor: str) -> str:
 
 def _unpack(cursor: str) -> str:
     try:
-        return base64.urlsafe_b64decode(cursor).decode(errors="surrogatepass")
+        return base64.b64decode(cursor, b"-_", validate=True).decode(errors="surrogatepass")
     except (binascii.Error, ValueError) as error:
         raise InvalidRequest(
             "'cursor' is not one that this server gave", hint="List the directory from its start."

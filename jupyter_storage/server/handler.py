@@ -85,14 +85,19 @@ class StorageHandler(ExtensionHandlerMixin, APIHandler):
         NotFound
             If there is no such tier.
         """
-        name, colon, key = path.partition(":")
+        name, _, key = path.partition(":")
+        return self.on_tier(name, key)
+
+    def on_tier(self, name: str, key: str) -> str:
+        """Make the path of something on a tier, as the service takes it; see `tier_path`."""
         names = self.service.tier_names()
-        if not colon or name not in names:
+        if name not in names:
             raise NotFound(
                 f"There is no tier '{name}'",
-                path=path,
+                path=f"{name}:{key}",
                 hint=f"Paths are 'tier:relative/path', and the tiers are: {', '.join(names)}.",
             )
+        # 'tier://' would be read as a URI.
         return f"{name}:{key.lstrip('/')}"
 
     # Requests
@@ -163,7 +168,9 @@ class StorageHandler(ExtensionHandlerMixin, APIHandler):
             return
         what = redact(f"{self.request.method} {self.request.uri}")
         if isinstance(value, web.HTTPError):
-            self.log.warning("%s: %d %s", what, value.status_code, value.log_message or "")
+            self.log.info("%s: %d %s", what, value.status_code, value.log_message or "")
+        elif isinstance(value, StorageError) and value.status < 500:
+            self.log.info("%s: %s", what, value)
         else:
             self.extension.log_failure(what, value)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from tornado import web
 from tornado.http1connection import HTTP1Connection
 
-from jupyter_storage.errors import InvalidRequest
+from jupyter_storage.errors import InvalidRequest, StorageError
 from jupyter_storage.server.handler import StorageHandler
 
 __all__ = ["ReceivingHandler", "Sink"]
@@ -58,6 +59,13 @@ class Receiver:
         if self._buffer:
             await self._write()
         await self._written()
+
+    async def cut(self) -> None:
+        """Give the sink all that arrived, and let go of it: an upload may be resumed there."""
+        # What goes wrong now has nobody to be told to.
+        with suppress(StorageError):
+            await self.end()
+        await self.abort()
 
     async def abort(self) -> None:
         """Let go of the sink; what is being written is waited for."""
@@ -149,12 +157,19 @@ class ReceivingHandler(StorageHandler):
         """Let go of a body that will not be completed."""
         super().on_connection_close()
         if self._receiver is not None and not self._complete:
-            self.extension.run(self._receiver.abort(), "Ending an upload that was cut")
+            self.extension.run(self._let_go(self._receiver), "Ending an upload that was cut")
 
     def on_finish(self) -> None:
         """Forget the body."""
         super().on_finish()
         self.extension.receivers.discard(getattr(self, "_receiver", None))
+
+    async def _let_go(self, receiver: Receiver) -> None:
+        try:
+            await receiver.cut()
+        finally:
+            # A request that was cut never finishes.
+            self.extension.receivers.discard(receiver)
 
     def _drain(self, chunk: bytes, refusal: BaseException) -> None:
         self._drained += len(chunk)

@@ -1,0 +1,119 @@
+"""The OpenAPI document is held against the routes, the records and the answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+
+from jupyter_storage import records
+from jupyter_storage.server.app import BASE, ROUTES
+from jupyter_storage.server.document import document, request_validator
+from jupyter_storage.server.emitter import SCHEMAS, _data
+
+VERBS = {"get", "head", "post", "put", "patch", "delete"}
+RECORDS = {
+    "Tier": records.TierRecord,
+    "Entry": records.Entry,
+    "Failure": records.Failure,
+    "Plan": records.Plan,
+    "Transfer": records.TransferRecord,
+    "Upload": records.UploadRecord,
+    "Snapshot": records.SnapshotRecord,
+    "SnapshotStatus": records.SnapshotStatus,
+}
+
+
+def fields(record):
+    return {field.name for field in dataclasses.fields(record)}
+
+
+def test_the_document_is_valid_openapi():
+    validate(document())
+
+
+def test_every_route_and_verb_is_in_the_document_and_no_other():
+    def shape(path):
+        return re.sub(r"\([^/]*\)|\{[^}]*\}", "*", path)
+
+    told = {
+        (shape(path.lstrip("/")), verb)
+        for path, item in document()["paths"].items()
+        for verb in VERBS & set(item)
+    }
+    routes = {
+        (shape(pattern.removeprefix(BASE).replace("(?:/(.*))?", "/*").replace("\\", "")), verb)
+        for pattern, handler in ROUTES
+        for verb in VERBS & set(vars(handler))
+    }
+    routes = {(shape(path.replace("([^/]+)", "*")), verb) for path, verb in routes}
+    assert told == routes
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_schema_has_the_members_of_its_record(name):
+    assert set(document()["components"]["schemas"][name]["properties"]) == fields(RECORDS[name])
+
+
+def test_a_request_is_checked_against_its_schema():
+    transfers = request_validator("TransferRequest")
+    copy = {"operation": "copy", "sources": ["shared:a"], "destination": "local:"}
+    assert transfers.is_valid(copy)
+    assert transfers.is_valid({"operation": "delete", "sources": ["shared:a"]})
+    for change in (
+        {"operation": "explode"},
+        {"operation": "delete"},
+        {"sources": []},
+        {"sources": "shared:a"},
+        {"sources": ["s3://bucket/a"], "destination": "/etc"},
+        {"destination": None},
+        {"conflict": "ask"},
+        {"dry_run": "yes"},
+        {"endpoint_url": "http://169.254.169.254"},
+    ):
+        assert not transfers.is_valid({**copy, **change}), change
+
+
+async def test_the_document_is_served_with_the_base_url(api, jp_base_url):
+    served = json.loads((await api("GET", "openapi.json")).body)
+    assert served["servers"] == [{"url": f"{jp_base_url}jupyter-storage/api/v1"}]
+    assert served["paths"] == document()["paths"]
+
+
+async def test_answers_are_as_the_document_says(api, tier):
+    (tier / "d").mkdir()
+    (tier / "a.txt").write_text("a")
+    for path, schema in {
+        "tiers": "Tiers",
+        "tiers/shared": "Tier",
+        "files/shared": "Listing",
+        "files/shared/a.txt?as=entry": "Entry",
+        "uploads": "Uploads",
+        "transfers": "Transfers",
+        "tiers/none": "Error",
+    }.items():
+        body = json.loads((await api("GET", path)).body)
+        request_validator(schema).validate(body)
+        assert set(body) == set(document()["components"]["schemas"][schema]["properties"])
+
+
+def test_event_schemas_take_their_records(extension, jp_serverapp):
+    moment = records.datetime(2026, 1, 2, tzinfo=records.timezone.utc)
+    failure = records.Failure("shared:a", "NotFound", "gone")
+    snapshot = records.SnapshotRecord("ab", "a", moment, "host", "me", ("/p",))
+    for kind, record in {
+        "transfer": records.TransferRecord(
+            "1", "copy", ("shared:a",), "local:", "partial", failures=(failure,) * 1000
+        ),
+        "change": records.Change("shared", "a/b"),
+        "snapshot": records.SnapshotStatus("ok", "w", "/p", "s3://b", snapshot),
+    }.items():
+        schema = jp_serverapp.event_logger.schemas.get(SCHEMAS[kind])
+        data = _data(record)
+        jsonschema.validate(data, schema._schema)
+        assert set(schema.properties) == fields(type(record))
+        assert len(data.get("failures", ())) <= 20
