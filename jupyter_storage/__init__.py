@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jupyter_storage.library import fs, open, path  # noqa: A004
+
+__all__ = ["fs", "open", "path"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a person's code uses when it is used: Jupyter only asks for the paths below."""
+    if name in __all__:
+        from jupyter_storage import library
+
+        return getattr(library, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

@@ -1,0 +1,245 @@
+"""What commands give back: values that print in a shell, show in a notebook and work in code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from jupyter_storage.commands import rendering
+from jupyter_storage.errors import Unsupported
+from jupyter_storage.records import Failure, to_wire
+
+__all__ = ["Column", "Outcome", "Record", "Stream", "Table", "Text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table as people see it.
+
+    Attributes
+    ----------
+    field : str
+        Name of the field in the record.
+    title : str
+    kind : {'text', 'size', 'number', 'time'}
+        How its values are written; sizes are in bytes.
+    """
+
+    field: str
+    title: str
+    kind: Literal["text", "size", "number", "time"] = "text"
+
+
+class Record(Mapping[str, Any]):
+    """One record, whose fields are attributes and items alike.
+
+    Parameters
+    ----------
+    source : dataclass instance or mapping
+    text : str, optional
+        How it prints; a list of its fields unless told.
+    """
+
+    __slots__ = ("_source", "_text")
+
+    def __init__(self, source: Any, *, text: str | None = None) -> None:
+        self._source = source
+        self._text = text
+
+    def __getitem__(self, name: str) -> Any:
+        if isinstance(self._source, Mapping):
+            return _wrap(self._source[name])
+        if name not in self:
+            raise KeyError(name)
+        return _wrap(getattr(self._source, name))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"There is no field '{name}', only {', '.join(self)}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
+
+    def __iter__(self) -> Iterator[str]:
+        if isinstance(self._source, Mapping):
+            return iter(self._source)
+        return iter([field.name for field in dataclasses.fields(self._source)])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self]
+
+    def __str__(self) -> str:
+        return rendering.fields_text(self) if self._text is None else self._text
+
+    def __repr__(self) -> str:
+        return f"Record({', '.join(f'{name}={self[name]!r}' for name in self)})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        if self._text is not None:
+            return rendering.text_html(self._text)
+        return rendering.fields_html(self)
+
+    @property
+    def is_sentence(self) -> bool:
+        """Whether it prints as a sentence about what was done, which --quiet leaves out."""
+        return self._text is not None
+
+    def wire(self) -> Any:
+        """Give what ``--json`` prints."""
+        return to_wire(self._source)
+
+
+class Table(list[Record]):
+    """A list of records that shows as a table.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    columns : sequence of Column
+        What people see; the records may hold more.
+    layout : callable, optional
+        How it prints where that is not as a table.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[Record],
+        columns: tuple[Column, ...],
+        *,
+        layout: Callable[[Table], str] | None = None,
+    ) -> None:
+        super().__init__(records)
+        self.columns = columns
+        self._layout = layout
+
+    def __str__(self) -> str:
+        if self._layout is not None:
+            return self._layout(self)
+        return rendering.table_text(self, self.columns)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return rendering.table_html(self, self.columns)
+
+    def wire(self) -> Any:
+        """Give what ``--json`` prints."""
+        return [record.wire() for record in self]
+
+    def to_dataframe(self) -> Any:
+        """Give a pandas DataFrame, a row for each record.
+
+        Raises
+        ------
+        Unsupported
+            Where pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            raise Unsupported(
+                "pandas is not installed", hint="Install it: pip install pandas."
+            ) from None
+        return pandas.DataFrame([dict(record) for record in self])
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Records that come one after the other, however many they are.
+
+    Attributes
+    ----------
+    rows : iterator
+        Of dataclass instances or mappings.
+    columns : tuple of Column
+    line : callable, optional
+        Writes one record for a shell; as a row of a table unless given.
+    """
+
+    rows: Iterator[Any]
+    columns: tuple[Column, ...]
+    line: Callable[[Record], str] | None = None
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records as they come."""
+        return (Record(row) for row in self.rows)
+
+    def table(self) -> Table:
+        """Wait for all of them."""
+        return Table(self.records(), self.columns)
+
+
+class Text(str):
+    """Text that shows as it is.
+
+    Parameters
+    ----------
+    text : str
+    wire : Any
+        What ``--json`` prints.
+    """
+
+    _wire: Any
+
+    def __new__(cls, text: str, wire: Any) -> Text:
+        self = super().__new__(cls, text)
+        self._wire = wire
+        return self
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def wire(self) -> Any:
+        """Give what ``--json`` prints."""
+        return to_wire(self._wire)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended.
+
+    Attributes
+    ----------
+    value : Table, Stream, Record, Text or None
+        None where a command wrote its output itself.
+    status : int
+        Exit status.
+    failures : tuple of Failure
+        What was not done; ``failure_count`` is the true number where only some are listed.
+    notes : tuple of Failure
+        What was passed over without being a failure.
+    """
+
+    value: Table | Stream | Record | Text | None
+    status: int = 0
+    failures: tuple[Failure, ...] = ()
+    failure_count: int = 0
+    notes: tuple[Failure, ...] = ()
+
+
+def to_json(value: Any) -> str:
+    """Write one JSON document; plain ASCII, so that no name can break the output's encoding."""
+    return json.dumps(value, indent=2)
+
+
+def _wrap(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return Record(value)
+    if isinstance(value, tuple):
+        return [_wrap(item) for item in value]
+    return value

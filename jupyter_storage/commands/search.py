@@ -1,0 +1,145 @@
+"""Walking through directories: du, find."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from jupyter_storage.commands.command import Command, Context, age, natural, size
+from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
+from jupyter_storage.commands.results import Column, Outcome, Record, Stream, Table
+from jupyter_storage.paths import basename
+from jupyter_storage.records import Entry
+
+__all__ = ["COMMANDS"]
+
+_TYPES = {"f": "file", "d": "directory", "l": "symlink"}
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What lies below one directory: files, and their bytes."""
+
+    path: str
+    files: int = 0
+    size: int = 0
+
+
+def _configure_du(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", nargs="+", help="directories")
+    parser.add_argument(
+        "--depth", type=natural, default=1, metavar="N", help="levels to show; default: 1"
+    )
+    parser.add_argument("-s", "--summary", action="store_true", help="only the totals")
+
+
+def _du(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service()
+    depth = 0 if arguments.summary else arguments.depth
+    rows: list[_Sum] = []
+    for path in arguments.path:
+        top = service.stat(path)
+        total, sums = _Sum(top.path), dict[str, _Sum]()
+        for entry in service.walk(top.path) if top.is_directory else iter([top]):
+            above = _directories(top.path, entry)[:depth]
+            for directory in above:
+                sums.setdefault(directory, _Sum(directory))
+            if not entry.is_directory:
+                for each in (total, *(sums[directory] for directory in above)):
+                    each.files += 1
+                    each.size += entry.size or 0
+        rows += [*sorted(sums.values(), key=lambda each: (-each.size, each.path)), total]
+    columns = (Column("size", "size", "size"), Column("files", "files", "number"))
+    return Outcome(Table([Record(row) for row in rows], (*columns, Column("path", "path"))))
+
+
+def _directories(top: str, entry: Entry) -> list[str]:
+    """Directories between the top and the entry; a directory counts itself."""
+    start = top if top.endswith(("/", ":")) else top + "/"
+    parts = entry.path.removeprefix(start).split("/")
+    if not entry.is_directory:
+        parts = parts[:-1]
+    return [start + "/".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+
+def _configure_find(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", nargs="+", help="where to look")
+    parser.add_argument("--name", metavar="GLOB", help="names such as '*.csv'; quote it")
+    parser.add_argument("--type", choices=tuple(_TYPES), help="f: files, d: directories, l: links")
+    parser.add_argument("--larger", type=size, metavar="SIZE", help="files above a size: 10MB")
+    parser.add_argument(
+        "--newer", type=age, metavar="AGE", help="changed in the last 2h or 3d, or since a date"
+    )
+
+
+def _find(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service()
+
+    def found() -> Iterator[Entry]:
+        for path in arguments.path:
+            top = service.stat(path)
+            if not top.is_directory:
+                yield from filter(wanted, [top])
+                continue
+            entries = service.walk(top.path)
+            if service.local_path(top.path) is None:
+                entries = _with_directories(top.path, entries)
+            yield from filter(wanted, entries)
+
+    def wanted(entry: Entry) -> bool:
+        if arguments.type and entry.type != _TYPES[arguments.type]:
+            return False
+        if arguments.name and not fnmatchcase(entry.name, arguments.name):
+            return False
+        if arguments.larger is not None and (entry.size is None or entry.size <= arguments.larger):
+            return False
+        if arguments.newer is None:
+            return True
+        return entry.modified is not None and entry.modified > arguments.newer
+
+    return Outcome(Stream(found(), ENTRY_COLUMNS, path_line))
+
+
+def _with_directories(top: str, entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Add the directories that object storage only implies."""
+    # One branch of the tree is remembered, not every directory: entries come in order of the key.
+    branch: list[str] = []
+    for entry in entries:
+        above = _directories(top, entry)
+        known = 0
+        while known < min(len(branch), len(above)) and branch[known] == above[known]:
+            known += 1
+        for directory in above[known:]:
+            if directory != entry.path:
+                yield Entry(directory, basename(directory), "directory")
+        branch = above
+        yield entry
+
+
+COMMANDS = (
+    Command(
+        "du",
+        "Say how much lies in a directory, the largest first",
+        (
+            ("du shared:", "what is in it, level by level"),
+            ("du --depth 2 artifacts:datasets", "two levels"),
+            ("du -s local: user:", "only the totals"),
+        ),
+        _configure_du,
+        _du,
+        "path",
+    ),
+    Command(
+        "find",
+        "Find files by name, type, size or age",
+        (
+            ("find shared: --name '*.ckpt' --larger 1GB", "large checkpoints"),
+            ("find artifacts: --newer 2h --type f", "what came in the last two hours"),
+        ),
+        _configure_find,
+        _find,
+        "path",
+    ),
+)

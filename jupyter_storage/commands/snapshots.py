@@ -1,0 +1,157 @@
+"""Versions of the project directory: snapshot now, list, restore, status, env."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_storage.commands.command import Command, Context
+from jupyter_storage.commands.rendering import human_size, human_time, plural
+from jupyter_storage.commands.results import Column, Outcome, Record, Table
+from jupyter_storage.commands.tiers import exports
+from jupyter_storage.commands.transfers import Interrupted, follow
+
+__all__ = ["COMMANDS"]
+
+SNAPSHOT_COLUMNS = (
+    Column("short_id", "id"),
+    Column("time", "time", "time"),
+    Column("hostname", "machine"),
+    Column("files", "files", "number"),
+    Column("bytes", "size", "size"),
+    Column("files_new", "new", "number"),
+    Column("files_changed", "changed", "number"),
+    Column("files_removed", "removed", "number"),
+    Column("bytes_added", "added", "size"),
+)
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--project",
+        metavar="DIR",
+        help="project directory; default: the Jupyter server's root directory, or in a shell of "
+        "your own the current directory",
+    )
+
+
+def _now(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service(project=arguments.project)
+    try:
+        record = service.snapshots.now()
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "The snapshot was not finished", hint="The repository is as it was before."
+        ) from None
+    text = f"Snapshot {record.short_id} of {service.settings.project}"
+    if record.files is not None:
+        text += f": {plural(record.files, 'file')}, {human_size(record.bytes)}"
+    if record.bytes_added is not None:
+        text += f", {human_size(record.bytes_added)} added"
+    # A file that cannot be read is retried by the next snapshot; the rest is safe.
+    value = Record(record, text=text)
+    return Outcome(value, int(bool(record.failures)), record.failures, len(record.failures))
+
+
+def _list(arguments: argparse.Namespace, context: Context) -> Outcome:
+    records = context.service(project=arguments.project).snapshots.list()
+    return Outcome(Table([Record(record) for record in records], SNAPSHOT_COLUMNS))
+
+
+def _configure_restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("snapshot", metavar="ID", help="ID, its beginning, or 'latest'")
+    parser.add_argument("--target", required=True, metavar="DIR", help="where to put the files")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace what is in DIR; other files stay"
+    )
+    _configure(parser)
+
+
+def _restore(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service(project=arguments.project)
+    target = str(Path.cwd() / Path(arguments.target).expanduser())
+    return follow(
+        service,
+        lambda: service.restore(arguments.snapshot, target, overwrite=arguments.overwrite),
+        "Restoring",
+        context,
+    )
+
+
+def _status(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service(project=arguments.project)
+    status = service.snapshots.status()
+    if status.last is None:
+        # This process has not looked at the repository yet, unlike the server.
+        status = replace(status, last=next(iter(service.snapshots.list()), None))
+    lines = {
+        "state": status.state,
+        "project": status.project,
+        "workspace": status.workspace,
+        "repository": status.repository,
+        "newest": "none"
+        if status.last is None
+        else f"{status.last.short_id}, {human_time(status.last.time)}",
+        "error": status.error,
+        "hint": status.hint,
+    }
+    text = "\n".join(f"{name:<11}{line}" for name, line in lines.items() if line)
+    return Outcome(Record(status, text=text), 1 if status.state == "error" else 0)
+
+
+def _env(arguments: argparse.Namespace, context: Context) -> Outcome:
+    return Outcome(exports(context.service(project=arguments.project).snapshots.environment()))
+
+
+COMMANDS = (
+    Command(
+        "snapshot now",
+        "Take a snapshot of the project directory",
+        (
+            ("snapshot now", "of the project you are in"),
+            ("snapshot now --project ~/work", "of another one"),
+        ),
+        _configure,
+        _now,
+        "",
+        "JupyterLab takes snapshots by itself, seconds after every change. Where nothing has\n"
+        "changed, the newest one stands.",
+    ),
+    Command(
+        "snapshot list",
+        "List the snapshots, newest first",
+        (("snapshot list", "with times and sizes"), ("snapshot list --json", "with all fields")),
+        _configure,
+        _list,
+    ),
+    Command(
+        "snapshot restore",
+        "Bring a snapshot back into a directory",
+        (
+            ("snapshot restore latest --target /tmp/back", "the newest one"),
+            ("snapshot restore 1a2b3c4d --target back", "one from the list"),
+        ),
+        _configure_restore,
+        _restore,
+        "",
+        "The directory must be empty or new, unless --overwrite is given.",
+    ),
+    Command(
+        "snapshot status",
+        "Say how safe the project directory is",
+        (("snapshot status", "where snapshots go, and the newest one"),),
+        _configure,
+        _status,
+    ),
+    Command(
+        "snapshot env",
+        "Print the variables with which the stock restic program reads the snapshots",
+        (
+            ('eval "$(jupyter storage snapshot env)" && restic snapshots', "list them with restic"),
+            ("snapshot env --json", "as a JSON object"),
+        ),
+        _configure,
+        _env,
+    ),
+)

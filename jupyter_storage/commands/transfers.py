@@ -1,0 +1,398 @@
+"""Moving and deleting many files: cp, mv, rm, zip."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from jupyter_storage.commands.command import Command, Context, chunks, positive, refuse
+from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
+from jupyter_storage.commands.rendering import human_size, plural, summary
+from jupyter_storage.commands.results import Outcome, Record, Stream
+from jupyter_storage.errors import Cancelled, IsADirectory
+from jupyter_storage.records import ConflictPolicy, Entry, Plan, TransferRecord
+from jupyter_storage.transfers.plan import SKIPPED
+
+if TYPE_CHECKING:
+    from jupyter_storage.service import Service
+
+__all__ = ["COMMANDS", "Interrupted", "finished", "follow"]
+
+PIECE = 2**20  # bytes from standard input at a time
+STANDARD = "-"
+TICK = 0.1  # seconds between two looks at a transfer
+PATIENCE = 10.0  # seconds in which a transfer that was cancelled should stop
+
+
+class Interrupted(Cancelled):
+    """A person pressed Ctrl-C, or interrupted the kernel."""
+
+    exit_status = 130
+
+
+def _configure_cp(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="SRC… DST: what to copy, and where; '-' is a pipe"
+    )
+    parser.add_argument(
+        "-r", "-R", "--recursive", action="store_true", help="whole directories: their contents"
+    )
+    _add_conflicts(parser)
+    _add_common(parser)
+
+
+def _configure_mv(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="SRC… DST: what to move, and where"
+    )
+    # As in a shell, mv takes directories; the option is there for fingers that expect it.
+    parser.add_argument("-r", "-R", "--recursive", action="store_true", help=argparse.SUPPRESS)
+    _add_conflicts(parser)
+    _add_common(parser)
+
+
+def _add_conflicts(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--overwrite",
+        dest="conflict",
+        action="store_const",
+        const=ConflictPolicy.OVERWRITE,
+        help="replace files that exist",
+    )
+    group.add_argument(
+        "--skip",
+        dest="conflict",
+        action="store_const",
+        const=ConflictPolicy.SKIP,
+        help="leave files that exist",
+    )
+    group.add_argument(
+        "--newer",
+        dest="conflict",
+        action="store_const",
+        const=ConflictPolicy.NEWER,
+        help="replace files that are older than the source",
+    )
+    parser.set_defaults(conflict=ConflictPolicy.FAIL)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done")
+    parser.add_argument(
+        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 8"
+    )
+    parser.add_argument("--force", action="store_true", help="also where system data is")
+
+
+def _cp(arguments: argparse.Namespace, context: Context) -> Outcome:
+    sources, destination = _ends(arguments)
+    if STANDARD in sources or destination == STANDARD:
+        return _pipe(sources, destination, arguments, context)
+    return _transfer(sources, destination, arguments, context, move=False)
+
+
+def _mv(arguments: argparse.Namespace, context: Context) -> Outcome:
+    sources, destination = _ends(arguments)
+    arguments.recursive = True
+    return _transfer(sources, destination, arguments, context, move=True)
+
+
+def _ends(arguments: argparse.Namespace) -> tuple[list[str], str]:
+    *sources, destination = arguments.paths
+    if not sources:
+        raise refuse("The destination is missing", "Write: SRC… DST.", path=destination)
+    return sources, destination
+
+
+def _transfer(
+    sources: list[str],
+    destination: str,
+    arguments: argparse.Namespace,
+    context: Context,
+    *,
+    move: bool,
+) -> Outcome:
+    service = context.service(concurrency=arguments.jobs)
+    if arguments.dry_run:
+        plan = service.estimate(
+            sources, destination, recursive=arguments.recursive, conflict=arguments.conflict
+        )
+        return _planned(plan, "move" if move else "copy")
+
+    def start() -> TransferRecord:
+        return service.copy(
+            sources,
+            destination,
+            recursive=arguments.recursive,
+            move=move,
+            conflict=arguments.conflict,
+            force=arguments.force,
+        )
+
+    return follow(service, start, "Moving" if move else "Copying", context)
+
+
+def _planned(plan: Plan, verb: str) -> Outcome:
+    text = f"Would {verb} {plural(plan.files, 'file')}, {human_size(plan.bytes)}"
+    if plan.conflict_count:
+        text += f"; {plural(plan.conflict_count, 'target')} exist:" + "".join(
+            f"\n  {path}" for path in plan.conflicts[:20]
+        )
+        if plan.conflict_count > 20:
+            text += f"\n  … and {plan.conflict_count - 20:,} more"
+    failures = tuple(each for each in plan.failures if each.kind != SKIPPED)
+    notes = tuple(each for each in plan.failures if each.kind == SKIPPED)
+    return Outcome(Record(plan, text=text), int(bool(failures)), failures, len(failures), notes)
+
+
+def follow(
+    service: Service, start: Callable[[], TransferRecord], title: str, context: Context
+) -> Outcome:
+    """Run a transfer to its end, showing how far it is.
+
+    Raises
+    ------
+    Interrupted
+        If a person stopped it; it has ended cleanly then.
+    """
+    record = start()
+    try:
+        with context.face.progress(title) as show:
+            while record.finished is None:
+                record = service.wait(record.id, TICK)
+                show(record)
+    except KeyboardInterrupt:
+        service.cancel(record.id)
+        record = service.wait(record.id, PATIENCE)
+        raise Interrupted(
+            f"{summary(record)} before it was stopped"
+            if record.state != "cancelled"
+            else summary(record),
+            hint="Nothing is half-written. Run it again with --skip to do the rest.",
+        ) from None
+    return finished(record)
+
+
+def finished(record: TransferRecord) -> Outcome:
+    """Make the outcome of a transfer that has ended."""
+    failures = tuple(each for each in record.failures if each.kind != SKIPPED)
+    notes = tuple(each for each in record.failures if each.kind == SKIPPED)
+    status = 0 if record.state == "done" else 1
+    value = Record(record, text=summary(record))
+    return Outcome(value, status, failures, record.failure_count, notes)
+
+
+def _pipe(
+    sources: list[str], destination: str, arguments: argparse.Namespace, context: Context
+) -> Outcome:
+    if len(sources) != 1 or arguments.recursive or sources[0] == destination:
+        raise refuse("A pipe takes one file", "Write 'cp FILE -' or 'cp - FILE'.", path=STANDARD)
+    service = context.service()
+    if destination == STANDARD:
+        output = context.face.output()
+        if output is None:
+            raise refuse(
+                "A notebook has no standard output for bytes",
+                "Read the file in code: jupyter_storage.open(…).",
+                path=sources[0],
+            )
+        with service.open(sources[0]) as pieces:
+            for piece in pieces:
+                output.write(piece)
+        output.flush()
+        return Outcome(None)
+    if arguments.conflict not in {ConflictPolicy.FAIL, ConflictPolicy.OVERWRITE}:
+        raise refuse(
+            "A pipe has no time to compare", "Use --overwrite, or neither.", path=destination
+        )
+    exclusive = arguments.conflict is ConflictPolicy.FAIL
+    pieces = chunks(context.face.input(), PIECE)
+    entry = write(service, destination, pieces, exclusive=exclusive, force=arguments.force)
+    return Outcome(Record(entry, text=f"Wrote {entry.path}, {human_size(entry.size)}"))
+
+
+def write(
+    service: Service,
+    path: str,
+    pieces: Iterable[bytes],
+    *,
+    exclusive: bool,
+    force: bool = False,
+) -> Entry:
+    """Write a file from pieces; it appears only when all are there."""
+    with service.create(path, exclusive=exclusive, force=force) as writer:
+        for piece in pieces:
+            writer.write(piece)
+        return writer.commit()
+
+
+def _configure_rm(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", nargs="+", help="what to delete")
+    parser.add_argument("-r", "-R", "--recursive", action="store_true", help="whole directories")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    _add_common(parser)
+
+
+def _rm(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service(concurrency=arguments.jobs)
+    entries = [service.stat(path) for path in arguments.path]
+    directories = [entry for entry in entries if entry.is_directory]
+    if directories and not arguments.recursive:
+        raise IsADirectory("It is a directory", path=directories[0].path)
+    if arguments.dry_run:
+        return Outcome(Stream(_doomed(service, entries), ENTRY_COLUMNS, path_line))
+    if directories and not arguments.yes:
+        _confirm(service, entries, context)
+    return follow(
+        service,
+        lambda: service.remove(
+            arguments.path, recursive=arguments.recursive, force=arguments.force
+        ),
+        "Deleting",
+        context,
+    )
+
+
+def _doomed(service: Service, entries: Sequence[Entry]) -> Iterator[Entry]:
+    for entry in entries:
+        if entry.is_directory:
+            yield from service.walk(entry.path)
+        yield entry
+
+
+def _confirm(service: Service, entries: Sequence[Entry], context: Context) -> None:
+    files = total = 0
+    for entry in _doomed(service, entries):
+        if not entry.is_directory:
+            files += 1
+            total += entry.size or 0
+    loss = f"{plural(files, 'file')}, {human_size(total)}"
+    names = ", ".join(entry.path for entry in entries[:3]) + (", …" if len(entries) > 3 else "")
+    answer = context.face.ask(f"Delete {names} with {loss}? They are lost for good. [y/N] ")
+    if answer is None:
+        raise refuse(
+            f"{loss} would be lost",
+            "Add --yes to delete them, or --dry-run to see them.",
+            path=names,
+        )
+    if not answer:
+        raise Cancelled("Nothing was deleted", hint="")
+
+
+def _configure_zip(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", nargs="+", help="files and directories; each keeps its name")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE.zip", help="where to; '-' is standard output"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace it if it exists")
+    parser.add_argument("--force", action="store_true", help="also where system data is")
+
+
+def _zip(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service()
+    archive = service.archive(arguments.path)
+    if arguments.output == STANDARD:
+        output = context.face.output()
+        if output is None:
+            raise refuse(
+                "A notebook has no standard output for bytes", "Name a file.", path=STANDARD
+            )
+        for piece in archive:
+            output.write(piece)
+        output.flush()
+        return Outcome(None)
+    plan = archive.plan()
+    started = time.time()
+    with context.face.progress("Zipping") as show:
+        try:
+            entry = write(
+                service,
+                arguments.output,
+                _shown(archive, plan.bytes, show),
+                exclusive=not arguments.overwrite,
+                force=arguments.force,
+            )
+        except KeyboardInterrupt:
+            raise Interrupted("The zip was not written", hint="Nothing is half-written.") from None
+    text = (
+        f"Zipped {plural(plan.files, 'file')} into {entry.path}, {human_size(entry.size)}, "
+        f"in {time.time() - started:.1f} s"
+    )
+    return Outcome(Record(entry, text=text))
+
+
+def _shown(
+    pieces: Iterable[bytes], total: int, show: Callable[[TransferRecord], None]
+) -> Iterator[bytes]:
+    done, shown = 0, 0.0
+    for piece in pieces:
+        yield piece
+        done += len(piece)
+        if time.monotonic() - shown > TICK:
+            shown = time.monotonic()
+            show(
+                TransferRecord(
+                    "zip", "zip", (), None, "running", bytes_done=done, bytes_total=total
+                )
+            )
+
+
+COMMANDS = (
+    Command(
+        "cp",
+        "Copy files between tiers, buckets and this machine",
+        (
+            ("cp model.pt shared:checkpoints/", "one file into a directory"),
+            ("cp -r data artifacts:datasets/cats", "the contents of data into that directory"),
+            ("cp -r --newer data artifacts:datasets/cats", "only what has changed"),
+            ("cp -n -r s3://bucket/raw local:raw", "say how much it would be"),
+            ("cp - artifacts:dump.sql < dump.sql", "from a pipe"),
+        ),
+        _configure_cp,
+        _cp,
+        "path",
+        "With -r the contents of a directory land in DST, whether or not DST exists. Several\n"
+        "sources land in DST under their own names. A target that exists is a failure unless\n"
+        "--overwrite, --skip or --newer says otherwise; the rest is done all the same.",
+    ),
+    Command(
+        "mv",
+        "Move files and directories; inside one tier it is a rename",
+        (
+            ("mv local:run-7 artifacts:runs/7", "the contents of a directory"),
+            ("mv shared:a.csv shared:old/a.csv", "one file"),
+        ),
+        _configure_mv,
+        _mv,
+        "path",
+        "Each file is verified at its target before the source is deleted.",
+    ),
+    Command(
+        "rm",
+        "Delete files, or with -r whole directories",
+        (
+            ("rm shared:old.csv", "one file"),
+            ("rm -r local:scratch", "asks first, saying what will be lost"),
+            ("rm -r -y local:scratch", "does not ask, for scripts"),
+            ("rm -r -n local:scratch", "list what would be lost"),
+        ),
+        _configure_rm,
+        _rm,
+        "path",
+        "Exactly what is named is deleted: 'data' never means 'data2' or 'data.bak'.",
+    ),
+    Command(
+        "zip",
+        "Put files and directories into one zip, as a stream",
+        (
+            ("zip shared:experiments/42 -o 42.zip", "to this machine"),
+            ("zip shared:a shared:b.csv -o artifacts:both.zip", "to a tier"),
+        ),
+        _configure_zip,
+        _zip,
+        "path",
+    ),
+)

@@ -1,0 +1,240 @@
+"""``%storage`` and ``%%storage put``: the command's words in a notebook.
+
+Only names are registered when a kernel starts; everything else is imported at the first use.
+"""
+
+from __future__ import annotations
+
+import html
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from jupyter_storage.commands.results import Outcome
+    from jupyter_storage.errors import StorageError
+    from jupyter_storage.records import TransferRecord
+
+__all__ = ["Notebook", "load_ipython_extension", "storage"]
+
+PROGRAM = "%storage"
+DELAY = 0.5  # seconds before a bar appears: short transfers need none
+LISTED = 20  # failures in an error
+
+
+class Notebook:
+    """A cell that is being run."""
+
+    program = PROGRAM
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Callable[[TransferRecord], None]]:
+        """Show a bar below the cell that moves, for whatever takes longer than a moment."""
+        if self._quiet:
+            yield lambda record: None
+            return
+        bar = _Bar(title)
+        try:
+            yield bar.show
+        finally:
+            bar.end()
+
+    def note(self, text: str) -> None:
+        """Write a line below the cell."""
+        if not self._quiet:
+            print(text)
+
+    def ask(self, question: str) -> bool | None:
+        """Ask nobody: 'Run all' must not wait for an answer."""
+        return None
+
+    def input(self) -> BinaryIO:
+        """Refuse: a notebook has none."""
+        from jupyter_storage.errors import InvalidRequest
+
+        raise InvalidRequest(
+            "A notebook has no standard input",
+            path="-",
+            hint="Write the cell's body: %%storage put PATH.",
+        )
+
+    def output(self) -> BinaryIO | None:
+        """Give none: results are values."""
+        return None
+
+
+class _Bar:
+    def __init__(self, title: str) -> None:
+        self._title, self._begun = title, time.monotonic()
+        self._handle: Any = None
+        self._last = ""
+
+    def show(self, record: TransferRecord) -> None:
+        if time.monotonic() - self._begun < DELAY:
+            return
+        text = self._html(record)
+        if text != self._last:
+            self._last = text
+            self._draw(text)
+
+    def end(self) -> None:
+        if self._handle is not None:
+            took = time.monotonic() - self._begun
+            self._draw(f"{html.escape(self._title)}: ended after {took:.1f} s")
+
+    def _draw(self, text: str) -> None:
+        from IPython import display
+
+        shown = display.HTML(text)  # type: ignore[no-untyped-call]
+        if self._handle is None:
+            self._handle = display.display(shown, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(shown)
+
+    def _html(self, record: TransferRecord) -> str:
+        from jupyter_storage.commands.rendering import human_size
+
+        text = human_size(record.bytes_done)
+        if record.bytes_total is not None:
+            text += f" of {human_size(record.bytes_total)}"
+        if record.files_total is not None:
+            text += f", {record.files_done:,} of {record.files_total:,} files"
+        # Without a value the bar moves by itself: how much there is to do is not known yet.
+        done, total = record.bytes_done, record.bytes_total
+        if not total:
+            done, total = record.files_done, record.files_total
+        value = f" value='{min(1.0, done / total):.4f}'" if total else ""
+        title = html.escape(self._title)
+        return f"{title} <progress max='1'{value} aria-label='{title}'></progress> {text}"
+
+
+def storage(line: str, cell: str | None = None) -> Any:
+    """Run one command of ``jupyter storage``; ``%storage --help`` shows them all.
+
+    Parameters
+    ----------
+    line : str
+        The words of the command.
+    cell : str, optional
+        For ``%%storage put PATH [--overwrite]``: what to write there.
+
+    Returns
+    -------
+    Table, Record, Text or None
+        A value that shows as a table and can be used in code.
+
+    Raises
+    ------
+    StorageError
+        Shown as two lines, without a traceback.
+    """
+    from jupyter_storage.commands.parser import HelpShown
+    from jupyter_storage.errors import StorageError
+
+    try:
+        return _run(line, cell)
+    except HelpShown:
+        return None
+    except StorageError as error:
+        raise _shown(error) from None
+
+
+def _run(line: str, cell: str | None) -> Any:
+    from jupyter_storage.commands.command import Context
+    from jupyter_storage.commands.parser import parse
+    from jupyter_storage.commands.put import parse_put
+    from jupyter_storage.commands.results import Stream
+    from jupyter_storage.commands.session import session, split_options
+
+    words, options = split_options(_words(line))
+    if cell is None:
+        invocation = parse(words, program=PROGRAM)
+    else:
+        invocation = parse_put(words, cell, program=f"%{PROGRAM}")
+    face = Notebook(quiet=invocation.arguments.quiet)
+    outcome = invocation.command.run(invocation.arguments, Context(face, session, options))
+    if outcome.failures:
+        raise _failed(outcome)
+    for note in outcome.notes[:LISTED]:
+        face.note(f"Passed over: {note.path}: {note.message}")
+    value = outcome.value
+    if isinstance(value, Stream):
+        value = value.table()
+    if invocation.arguments.json and value is not None:
+        return value.wire()
+    return value
+
+
+def _words(line: str) -> list[str]:
+    from jupyter_storage.errors import InvalidRequest
+
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"The line cannot be read: {error}", hint="Close the quotation mark."
+        ) from None
+
+
+def _failed(outcome: Outcome) -> StorageError:
+    from jupyter_storage.errors import PartialFailure
+
+    lines = [f"{failure.path}: {failure.message}" for failure in outcome.failures[:LISTED]]
+    more = outcome.failure_count - len(lines)
+    if more > 0:
+        lines.append(f"… and {more:,} more")
+    head = f"{outcome.value}\n  " if outcome.value is not None else ""
+    return PartialFailure(head + "\n  ".join(lines), hint=outcome.failures[0].hint)
+
+
+def _shown(error: StorageError) -> StorageError:
+    """Make IPython show an error as what happened and what to do."""
+    from jupyter_storage.commands.rendering import clean
+    from jupyter_storage.redact import redact
+
+    lines = [clean(line) for line in redact(str(error)).splitlines()]
+    text = [f"\x1b[31m{type(error).__name__}\x1b[0m: {lines[0]}", *lines[1:]]
+    if error.hint:
+        text.append(f"→ {clean(redact(error.hint))}")
+    # IPython asks the instance, so that the error keeps its class for code that catches it.
+    setattr(error, "_render_traceback_", lambda: text)  # noqa: B010
+    return error
+
+
+def _complete(shell: Any, event: Any) -> list[str]:
+    """Complete the words after ``%storage``; IPython's tokens begin after a colon or a slash."""
+    from jupyter_storage.commands.completion import candidates, escape, last_word, split
+    from jupyter_storage.commands.session import session
+
+    before, marker, line = event.text_until_cursor.rpartition(PROGRAM)
+    if not marker or not line[:1].isspace():
+        return []
+    words = split(line.lstrip())
+    if before.endswith("%") and len(words) == 1:
+        return ["put "]
+    if before.endswith("%") and words[0] == "put":
+        words[0] = "cat"
+    typed = last_word(line)
+    found = []
+    for candidate in candidates(words, session):
+        bare = candidate.rstrip(" ")
+        whole = escape(bare)
+        if whole.startswith(typed):
+            found.append(whole[len(typed) - len(event.symbol) :])
+    return found
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics and their completion.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+    """
+    shell.register_magic_function(storage, "line_cell", "storage")
+    shell.set_hook("complete_command", _complete, re_key=r".*%storage\s")
