@@ -1,0 +1,348 @@
+"""Files on their way into S3: one request if small, else parts that are completed last."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from jupyter_storage.errors import (
+    AlreadyExists,
+    ChecksumMismatch,
+    IsADirectory,
+    NoSpace,
+    NotFound,
+    StorageError,
+)
+from jupyter_storage.records import Entry
+from jupyter_storage.stores.cloud_errors import root_code
+from jupyter_storage.stores.s3_client import S3Client
+from jupyter_storage.stores.store import Progress, Writer
+
+__all__ = ["S3Writer", "copy_in_parts", "md5_of", "mtime_metadata"]
+
+MEGABYTE = 2**20
+PART = 8 * MEGABYTE  # bytes of a part, unless the file is too large for so many
+PARTS = 10_000  # parts of a file at most
+LARGEST = 5 * 2**40  # bytes of a file at most
+ALONE = 16 * MEGABYTE  # a file up to this size goes in one request
+IN_FLIGHT = 32 * MEGABYTE  # bytes under way, unless one part is larger
+TRIES = 4  # of one part
+
+_MD5 = re.compile(r'"?([0-9a-f]{32})"?')
+
+
+class S3Writer(Writer):
+    """Collects bytes and sends them; the service shows them when all are there.
+
+    Parameters
+    ----------
+    client : S3Client
+    key, object_key : str
+        As callers know it, and as the bucket does.
+    exclusive : bool
+    size : int or None
+        Bytes that will come, if known.
+    metadata : mapping
+        Kept with the object.
+    look : callable
+        Describes a file of the store, or raises NotFound.
+    """
+
+    def __init__(
+        self,
+        client: S3Client,
+        key: str,
+        object_key: str,
+        *,
+        exclusive: bool,
+        size: int | None,
+        metadata: Mapping[str, str],
+        look: Callable[[str], Entry],
+    ) -> None:
+        if size is not None and size > LARGEST:
+            raise NoSpace(f"S3 takes files up to {LARGEST:,} bytes", path=key)
+        self._client, self._key, self._object_key = client, key, object_key
+        self._exclusive, self._size, self._look = exclusive, size, look
+        self._metadata = dict(metadata)
+        # Tells our object from another's when the answer to an exclusive request was lost.
+        self._token = uuid4().hex
+        if exclusive:
+            self._metadata["writer"] = self._token
+        # Asked while the bytes come, so that it costs no time; answered before publishing.
+        self._clash = client.start("list_objects_v2", Prefix=f"{object_key}/", MaxKeys=1)
+        self._buffer = bytearray()
+        self._written = 0
+        self._upload: str | None = None
+        self._flying: deque[_Part] = deque()
+        self._sent: list[_Part] = []
+        self._open = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        view = memoryview(data).cast("B")
+        self._written += len(view)
+        while view:
+            limit = self._limit()
+            room = limit - len(self._buffer)
+            self._buffer += view[:room]
+            view = view[room:]
+            # A full buffer waits for one more byte: the last part goes with the commit.
+            if view and len(self._buffer) == limit:
+                self._flush()
+
+    def commit(self) -> Entry:
+        with self._client.errors(self._key):
+            if self._clash.result().get("Contents"):
+                raise IsADirectory("A directory has that name", path=self._key)
+        if self._exclusive:
+            # Some services ignore the condition of the request below.
+            with suppress(NotFound):
+                self._look(self._key)
+                raise AlreadyExists("It exists already", path=self._key)
+        if self._upload is None:
+            self._put()
+        else:
+            self._flush()
+            while self._flying:
+                self._settle(self._flying.popleft())
+            self._complete()
+        self._open = False
+        entry = self._look(self._key)
+        if entry.size != self._written:
+            raise ChecksumMismatch(
+                f"{self._written:,} bytes were written and {entry.size} arrived", path=self._key
+            )
+        return entry
+
+    def abort(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        self._clash.cancel()
+        for part in self._flying:
+            # A part that arrives after the abort would stay, and cost, unseen.
+            with suppress(Exception):
+                part.future.result()
+        self._flying.clear()
+        self._buffer.clear()
+        if self._upload is not None:
+            with suppress(StorageError):
+                self._client.call(
+                    "abort_multipart_upload",
+                    self._key,
+                    Key=self._object_key,
+                    UploadId=self._upload,
+                )
+
+    def _limit(self) -> int:
+        if self._upload is None and self._size is None:
+            return ALONE
+        if self._size is not None:
+            return ALONE if self._size <= ALONE else _part_size(self._size)
+        # Nobody knows how much comes: every thousandth part doubles what follows.
+        return PART << ((len(self._sent) + len(self._flying)) // 1000)
+
+    def _put(self) -> None:
+        body = bytes(self._buffer)
+        digest = hashlib.md5(body, usedforsecurity=False)
+        try:
+            answer = self._client.call(
+                "put_object",
+                self._key,
+                Key=self._object_key,
+                Body=body,
+                ContentMD5=base64.b64encode(digest.digest()).decode(),
+                Metadata=self._metadata,
+                **self._condition(),
+            )
+        except AlreadyExists:
+            if not self._is_ours():
+                raise
+            return
+        found = md5_of(answer, self._client.bucket)
+        if found not in {None, digest.hexdigest()}:
+            raise ChecksumMismatch("The store holds other bytes than were sent", path=self._key)
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        if self._upload is None:
+            answer = self._client.call(
+                "create_multipart_upload",
+                self._key,
+                Key=self._object_key,
+                Metadata=self._metadata,
+            )
+            self._upload = str(answer["UploadId"])
+        number = len(self._sent) + len(self._flying) + 1
+        part = _Part(number, bytes(self._buffer))
+        self._buffer = bytearray()
+        self._start(part)
+        self._flying.append(part)
+        while sum(len(part.data) for part in self._flying) > IN_FLIGHT and len(self._flying) > 1:
+            self._settle(self._flying.popleft())
+
+    def _start(self, part: _Part) -> None:
+        part.future = self._client.start(
+            "upload_part",
+            Key=self._object_key,
+            UploadId=self._upload,
+            PartNumber=part.number,
+            Body=part.data,
+            ContentMD5=base64.b64encode(part.digest).decode(),
+        )
+
+    def _settle(self, part: _Part) -> None:
+        for tried in range(TRIES):
+            try:
+                with self._client.errors(self._key):
+                    part.etag = str(part.future.result()["ETag"])
+                break
+            except StorageError as error:
+                if not error.retryable or tried == TRIES - 1:
+                    raise
+                time.sleep(0.2 * 2**tried)
+                self._start(part)
+        part.data = b""
+        self._sent.append(part)
+
+    def _complete(self) -> None:
+        parts = [{"PartNumber": part.number, "ETag": part.etag} for part in self._sent]
+        together = hashlib.md5(b"".join(part.digest for part in self._sent), usedforsecurity=False)
+        expected = f"{together.hexdigest()}-{len(parts)}"
+        try:
+            answer = self._client.call(
+                "complete_multipart_upload",
+                self._key,
+                Key=self._object_key,
+                UploadId=self._upload,
+                MultipartUpload={"Parts": parts},
+                **self._condition(),
+            )
+        except AlreadyExists:
+            if not self._is_ours():
+                raise
+            return
+        except StorageError as error:
+            # A try whose answer was lost may have completed it.
+            if root_code(error) != "NoSuchUpload" or self._etag() != expected:
+                raise
+            return
+        found = str(answer.get("ETag") or "").strip('"')
+        if re.fullmatch(r"[0-9a-f]{32}-\d+", found) and _plain(answer) and found != expected:
+            raise ChecksumMismatch("The store holds other bytes than were sent", path=self._key)
+
+    def _condition(self) -> dict[str, str]:
+        return {"IfNoneMatch": "*"} if self._exclusive else {}
+
+    def _is_ours(self) -> bool:
+        with suppress(StorageError):
+            found = self._client.call("head_object", self._key, Key=self._object_key)
+            return bool(found.get("Metadata", {}).get("writer") == self._token)
+        return False
+
+    def _etag(self) -> str:
+        found = self._client.call("head_object", self._key, Key=self._object_key)
+        return str(found.get("ETag") or "").strip('"')
+
+
+class _Part:
+    """Some of a file's bytes on their way."""
+
+    future: Future[dict[str, Any]]
+
+    def __init__(self, number: int, data: bytes) -> None:
+        self.number, self.data = number, data
+        self.digest = hashlib.md5(data, usedforsecurity=False).digest()
+        self.etag = ""
+
+
+def copy_in_parts(
+    client: S3Client,
+    source: Mapping[str, str],
+    key: str,
+    object_key: str,
+    *,
+    size: int,
+    part: int,
+    exclusive: bool,
+    progress: Progress | None,
+) -> None:
+    """Copy a large object inside the service.
+
+    Parameters
+    ----------
+    client : S3Client
+    source : mapping
+        ``Bucket`` and ``Key``.
+    key, object_key : str
+        The target as callers know it, and as the bucket does.
+    size, part : int
+        Bytes in all, and of one part unless that makes too many.
+    exclusive : bool
+    progress : callable or None
+    """
+    part = max(part, -(-size // PARTS))
+    metadata = client.call("head_object", key, **source).get("Metadata", {})
+    answer = client.call("create_multipart_upload", key, Key=object_key, Metadata=metadata)
+    upload = {"Key": object_key, "UploadId": answer["UploadId"]}
+    try:
+        parts = []
+        for number, start in enumerate(range(0, size, part), start=1):
+            end = min(start + part, size)
+            copied = client.call(
+                "upload_part_copy",
+                key,
+                CopySource=dict(source),
+                CopySourceRange=f"bytes={start}-{end - 1}",
+                PartNumber=number,
+                **upload,
+            )
+            parts.append({"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]})
+            if progress:
+                progress(end - start)
+        only = {"IfNoneMatch": "*"} if exclusive else {}
+        client.call(
+            "complete_multipart_upload", key, MultipartUpload={"Parts": parts}, **upload, **only
+        )
+    except BaseException:
+        with suppress(StorageError):
+            client.call("abort_multipart_upload", key, **upload)
+        raise
+
+
+def md5_of(answer: Mapping[str, Any], bucket: str) -> str | None:
+    """MD5 of an object's content, where its ETag is one.
+
+    It is none for objects of several parts, for those encrypted with keys of AWS's key service or
+    of the customer, and in directory buckets
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
+    """
+    match = _MD5.fullmatch(str(answer.get("ETag") or ""))
+    if match is None or not _plain(answer) or bucket.endswith("--x-s3"):
+        return None
+    return match[1]
+
+
+def mtime_metadata(modified: datetime | None) -> dict[str, str]:
+    """Metadata that keep a modification time as rclone does: seconds since 1970."""
+    return {} if modified is None else {"mtime": f"{modified.timestamp():.6f}"}
+
+
+def _plain(answer: Mapping[str, Any]) -> bool:
+    encryption = answer.get("ServerSideEncryption")
+    return encryption in {None, "AES256"} and not answer.get("SSECustomerAlgorithm")
+
+
+def _part_size(size: int) -> int:
+    """Bytes of a part, in whole megabytes, so that there are not too many."""
+    least = -(-size // PARTS)
+    return max(PART, -(-least // MEGABYTE) * MEGABYTE)
