@@ -1,0 +1,1 @@
+"""Continuous snapshots of the project directory."""

@@ -1,0 +1,161 @@
+"""Between the file system and the nodes of trees: what is noted of a file, and put back."""
+
+from __future__ import annotations
+
+import base64
+import grp
+import os
+import pwd
+import stat
+from contextlib import suppress
+from functools import lru_cache
+from typing import cast
+
+from jupyter_storage.snapshots.repository.names import quote
+from jupyter_storage.snapshots.repository.times import from_text, to_text
+from jupyter_storage.snapshots.repository.tree import Attribute, Node, from_go_mode, to_go_mode
+
+__all__ = ["describe", "put_back", "same_file"]
+
+_TYPES = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "dir",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "chardev",
+    stat.S_IFBLK: "dev",
+}
+
+
+def describe(path: str, name: str, status: os.stat_result) -> Node:
+    """Describe a file without what is in it.
+
+    Parameters
+    ----------
+    path : str
+        Where it is, for its extended attributes and the target of a link.
+    name : str
+        As the file system has it.
+    status : os.stat_result
+        Of the file itself, links not followed.
+
+    Returns
+    -------
+    Node
+        Its fields in restic's order; ``content`` is null, ``subtree`` is missing.
+    """
+    kind = _TYPES[stat.S_IFMT(status.st_mode)]
+    node: dict[str, object] = {"name": quote(name), "type": kind}
+    if mode := to_go_mode(status.st_mode):
+        node["mode"] = mode
+    node["mtime"] = to_text(status.st_mtime_ns)
+    node["atime"] = to_text(status.st_atime_ns)
+    node["ctime"] = to_text(status.st_ctime_ns)
+    node["uid"], node["gid"] = status.st_uid, status.st_gid
+    if user := _user(status.st_uid):
+        node["user"] = user
+    if group := _group(status.st_gid):
+        node["group"] = group
+    node["inode"] = status.st_ino
+    if kind != "dir" and status.st_nlink > 1:
+        # A device's number changes with a reboot: noted only where it tells hard links apart.
+        node["device_id"] = status.st_dev
+    if kind == "file" and status.st_size:
+        node["size"] = status.st_size
+    if kind in {"file", "symlink", "dev", "chardev"}:
+        node["links"] = status.st_nlink
+    if kind == "symlink":
+        target = os.fsencode(os.readlink(path))
+        node["linktarget"] = target.decode("utf-8", "replace")
+        if node["linktarget"] != target.decode("utf-8", "surrogateescape"):
+            node["linktarget_raw"] = base64.b64encode(target).decode()
+    if attributes := _attributes(path):
+        node["extended_attributes"] = attributes
+    if kind in {"dev", "chardev"}:
+        node["device"] = status.st_rdev
+    node["content"] = None
+    return cast(Node, node)
+
+
+def same_file(node: Node, status: os.stat_result) -> bool:
+    """Whether nothing about a file changed since it was described; reading it does not count.
+
+    The change time covers permissions, owner, extended attributes and renaming; a program cannot
+    set it back.
+    """
+    return (
+        node.get("inode") == status.st_ino
+        and node.get("size", 0) == (status.st_size if stat.S_ISREG(status.st_mode) else 0)
+        and node.get("mode", 0) == to_go_mode(status.st_mode)
+        and node.get("uid") == status.st_uid
+        and node.get("gid") == status.st_gid
+        and _same_time(node.get("mtime", ""), status.st_mtime_ns)
+        and _same_time(node.get("ctime", ""), status.st_ctime_ns)
+    )
+
+
+def put_back(path: str | int, node: Node, *, link: bool = False) -> None:
+    """Give a file the permissions, owner, extended attributes and times of a node.
+
+    Parameters
+    ----------
+    path : str or int
+        The file or its descriptor.
+    node : Node
+    link : bool
+        Whether it is a symbolic link, which is not followed.
+
+    Raises
+    ------
+    OSError
+        If permissions or times cannot be set. An owner, or an attribute that this file system or
+        user may not set, is passed over, as ``cp -a`` does.
+    """
+    here = {"follow_symlinks": False} if link else {}
+    if os.geteuid() == 0:
+        with suppress(OSError):
+            os.chown(path, node.get("uid", 0), node.get("gid", 0), **here)  # type: ignore[arg-type]
+    for attribute in node.get("extended_attributes") or ():
+        with suppress(OSError, ValueError):
+            value = base64.b64decode(attribute["value"] or "")
+            os.setxattr(path, attribute["name"], value, **here)  # type: ignore[arg-type]
+    if not link:
+        os.chmod(path, from_go_mode(node.get("mode", 0)))  # noqa: PTH101
+    times = (from_text(node["atime"]), from_text(node["mtime"]))
+    os.utime(path, ns=times, **here)  # type: ignore[arg-type]
+
+
+def _same_time(text: str, nanoseconds: int) -> bool:
+    if text.endswith("Z"):
+        return text == to_text(nanoseconds)
+    with suppress(ValueError):
+        return from_text(text) == nanoseconds
+    return False
+
+
+def _attributes(path: str) -> list[Attribute]:
+    found: list[Attribute] = []
+    with suppress(OSError):
+        for name in sorted(os.listxattr(path, follow_symlinks=False)):
+            # Others (of security modules, say) belong to this machine and not to the file.
+            if name.startswith("user."):
+                value = os.getxattr(path, name, follow_symlinks=False)
+                found.append({"name": name, "value": base64.b64encode(value).decode()})
+    return found
+
+
+@lru_cache(1024)
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+@lru_cache(1024)
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return ""

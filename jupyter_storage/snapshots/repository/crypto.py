@@ -1,0 +1,171 @@
+"""Seals and key files.
+
+A sealed message is ``IV (16) ‖ AES-256-CTR(plain) ‖ Poly1305-AES (16)``; the authenticator covers
+the ciphertext only, and its one-time key is ``r ‖ AES-128_k(IV)``. A key file holds the master
+keys, sealed under keys that scrypt derives from a password. Source: restic's design document,
+sections "Keys, Encryption and MAC".
+"""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import hashlib
+import hmac
+import json
+import os
+import socket
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+from jupyter_storage.errors import ChecksumMismatch
+from jupyter_storage.snapshots.repository.times import now, to_text
+
+__all__ = ["OVERHEAD", "Keys", "digest", "make_key_file", "open_key_file", "user_name"]
+
+OVERHEAD = 32
+"""Bytes that a seal adds."""
+
+# 32 MiB of memory and some 0.1 s: guessing stays dear, opening stays quick.
+_N, _R, _P = 2**15, 8, 1
+
+# What a key file from outside may ask for before we refuse: 1 GiB of memory.
+_MAX_MEMORY = 2**30
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys of a repository.
+
+    Attributes
+    ----------
+    encrypt : bytes
+        AES-256 key, 32 bytes.
+    k, r : bytes
+        Of Poly1305-AES, 16 bytes each.
+    """
+
+    encrypt: bytes
+    k: bytes
+    r: bytes
+
+    @classmethod
+    def random(cls) -> Keys:
+        """Make new keys."""
+        return cls(os.urandom(32), os.urandom(16), os.urandom(16))
+
+    @classmethod
+    def derived(cls, password: bytes, salt: bytes, n: int, r: int, p: int) -> Keys:
+        """Derive keys from a password by scrypt."""
+        raw = Scrypt(salt=salt, length=64, n=n, r=r, p=p).derive(password)
+        return cls(raw[:32], raw[32:48], raw[48:])
+
+    def seal(self, plain: bytes | bytearray | memoryview) -> bytes:
+        """Encrypt and authenticate."""
+        iv = os.urandom(16)
+        cipher = Cipher(algorithms.AES(self.encrypt), modes.CTR(iv)).encryptor()
+        text = cipher.update(plain) + cipher.finalize()
+        return b"".join((iv, text, self._mac(iv, text)))
+
+    def open(self, sealed: bytes | memoryview) -> bytes:
+        """Check and decrypt.
+
+        Raises
+        ------
+        ChecksumMismatch
+            If this was not sealed with these keys, or was changed since.
+        """
+        view = memoryview(sealed)
+        if len(view) < OVERHEAD:
+            raise ChecksumMismatch("Sealed data is cut short", hint=_DAMAGED)
+        iv, text, mac = bytes(view[:16]), view[16:-16], bytes(view[-16:])
+        if not hmac.compare_digest(self._mac(iv, text), mac):
+            raise ChecksumMismatch("Sealed data was changed or has another key", hint=_DAMAGED)
+        cipher = Cipher(algorithms.AES(self.encrypt), modes.CTR(iv)).decryptor()
+        return cipher.update(text) + cipher.finalize()
+
+    def _mac(self, iv: bytes, text: bytes | memoryview) -> bytes:
+        block = Cipher(algorithms.AES(self.k), modes.ECB()).encryptor()  # noqa: S305
+        return Poly1305.generate_tag(self.r + block.update(iv), text)
+
+    def to_json(self) -> bytes:
+        """Spell the keys as key files do."""
+        mac = {"k": _base64(self.k), "r": _base64(self.r)}
+        return json.dumps({"mac": mac, "encrypt": _base64(self.encrypt)}).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Keys:
+        """Read what :meth:`to_json` wrote."""
+        wire = json.loads(text)
+        mac = wire["mac"]
+        return cls(*map(base64.b64decode, (wire["encrypt"], mac["k"], mac["r"])))
+
+
+_DAMAGED = "Check the repository with 'restic check --read-data'."
+
+
+def digest(data: bytes | bytearray | memoryview) -> bytes:
+    """SHA-256."""
+    return hashlib.sha256(data).digest()
+
+
+def make_key_file(password: str, keys: Keys) -> bytes:
+    """Make a key file.
+
+    Parameters
+    ----------
+    password : str
+        Opens it.
+    keys : Keys
+        The master keys.
+    """
+    salt = os.urandom(64)
+    sealed = Keys.derived(password.encode(), salt, _N, _R, _P).seal(keys.to_json())
+    wire = {
+        "created": to_text(now()),
+        "username": user_name(),
+        "hostname": socket.gethostname(),
+        "kdf": "scrypt",
+        "N": _N,
+        "r": _R,
+        "p": _P,
+        "salt": _base64(salt),
+        "data": _base64(sealed),
+    }
+    return json.dumps(wire).encode()
+
+
+def open_key_file(password: str, content: bytes) -> Keys | None:
+    """Open a key file.
+
+    Returns
+    -------
+    Keys or None
+        None where the password is another one, or the file makes no sense.
+    """
+    try:
+        wire = json.loads(content)
+        n, r, p = int(wire["N"]), int(wire["r"]), int(wire["p"])
+        if wire["kdf"] != "scrypt" or 128 * n * r * p > _MAX_MEMORY:
+            return None
+        salt, data = base64.b64decode(wire["salt"]), base64.b64decode(wire["data"])
+        return Keys.from_json(Keys.derived(password.encode(), salt, n, r, p).open(data))
+    except (ChecksumMismatch, InvalidSignature, ValueError, KeyError, TypeError):
+        return None
+
+
+def user_name() -> str:
+    """Name of the user that this process runs as; the number where there is no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # A container may run as a number that has no entry in the password database.
+        return str(os.getuid())
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,98 @@
+"""Packs: many blobs in one object.
+
+A pack is ``sealed blobs ‖ sealed header ‖ length of the sealed header (u32, little-endian)``.
+Data and trees lie in packs of their own. Source: restic's design document, "Pack Format".
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from jupyter_storage.snapshots.repository.crypto import Keys, digest
+
+__all__ = ["TARGET", "BlobType", "Pack", "PackedBlob", "Packer"]
+
+TARGET = 16 * 2**20
+"""Size at which a pack is full, in bytes."""
+
+# A header that lists more than this would be larger than restic likes to read at once.
+_MOST_BLOBS = 10_000
+
+BlobType = Literal["data", "tree"]
+
+_PLAIN = struct.Struct("<BI32s")
+_COMPRESSED = struct.Struct("<BII32s")
+_KINDS: dict[BlobType, int] = {"data": 0, "tree": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBlob:
+    """Where a blob lies in its pack.
+
+    Attributes
+    ----------
+    id : bytes
+        SHA-256 of the plain blob.
+    offset, length : int
+        Of the sealed blob, in bytes.
+    uncompressed : int
+        Bytes of the plain blob if it is compressed, else 0.
+    """
+
+    id: bytes
+    type: BlobType
+    offset: int
+    length: int
+    uncompressed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A finished pack."""
+
+    id: bytes
+    type: BlobType
+    content: bytes
+    blobs: tuple[PackedBlob, ...]
+
+
+class Packer:
+    """Collects the sealed blobs of one type until a pack is full. Not thread-safe."""
+
+    def __init__(self, keys: Keys, kind: BlobType) -> None:
+        self._keys, self._kind = keys, kind
+        self._pieces: list[bytes] = []
+        self._blobs: list[PackedBlob] = []
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to finish the pack."""
+        return self._size >= TARGET or len(self._blobs) >= _MOST_BLOBS
+
+    def add(self, identifier: bytes, sealed: bytes, uncompressed: int) -> None:
+        """Add a sealed blob; ``uncompressed`` is 0 where it was not compressed."""
+        self._blobs.append(
+            PackedBlob(identifier, self._kind, self._size, len(sealed), uncompressed)
+        )
+        self._pieces.append(sealed)
+        self._size += len(sealed)
+
+    def finish(self) -> Pack | None:
+        """Make a pack of what there is and begin a new one; None where there is nothing."""
+        if not self._blobs:
+            return None
+        header = self._keys.seal(b"".join(map(_entry, self._blobs)))
+        content = b"".join((*self._pieces, header, struct.pack("<I", len(header))))
+        pack = Pack(digest(content), self._kind, content, tuple(self._blobs))
+        self._pieces, self._blobs, self._size = [], [], 0
+        return pack
+
+
+def _entry(blob: PackedBlob) -> bytes:
+    kind = _KINDS[blob.type]
+    if blob.uncompressed:
+        return _COMPRESSED.pack(kind + 2, blob.length, blob.uncompressed, blob.id)
+    return _PLAIN.pack(kind, blob.length, blob.id)

@@ -1,0 +1,148 @@
+"""Trees: what a directory holds, as JSON that restic reads.
+
+A node is the JSON object itself, a dictionary with the fields of restic's ``Node`` in its order:
+nodes that did not change go from one tree into the next untouched, and trees are equal where
+their nodes are. Source: restic's ``internal/restic/node.go`` and ``tree.go``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict
+
+from jupyter_storage.errors import ChecksumMismatch
+from jupyter_storage.snapshots.repository.names import raw, unquote
+
+__all__ = [
+    "Attribute",
+    "Node",
+    "decode_tree",
+    "encode_tree",
+    "find",
+    "from_go_mode",
+    "link_target",
+    "node_name",
+    "to_go_json",
+    "to_go_mode",
+]
+
+
+class Attribute(TypedDict):
+    """An extended attribute; its value in base64."""
+
+    name: str
+    value: str
+
+
+class Node(TypedDict, total=False):
+    """One entry of a tree; see the module for where the fields come from.
+
+    ``name`` is quoted. ``mode`` is Go's. Times are RFC 3339. ``content`` lists the IDs of a
+    file's blobs, and is null for anything that is no file.
+    """
+
+    name: str
+    type: str
+    mode: int
+    mtime: str
+    atime: str
+    ctime: str
+    uid: int
+    gid: int
+    user: str
+    group: str
+    inode: int
+    device_id: int
+    size: int
+    links: int
+    linktarget: str
+    linktarget_raw: str
+    extended_attributes: list[Attribute]
+    device: int
+    content: list[str] | None
+    subtree: str
+
+
+# Go's os.FileMode, https://pkg.go.dev/io/fs#FileMode
+_TYPES = {
+    stat.S_IFDIR: 1 << 31,
+    stat.S_IFLNK: 1 << 27,
+    stat.S_IFBLK: 1 << 26,
+    stat.S_IFCHR: 1 << 26 | 1 << 21,
+    stat.S_IFIFO: 1 << 25,
+    stat.S_IFSOCK: 1 << 24,
+    stat.S_IFREG: 0,
+}
+_BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
+
+_HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+
+
+def to_go_mode(mode: int) -> int:
+    """Turn ``st_mode`` into Go's FileMode."""
+    bits = sum(go for unix, go in _BITS if mode & unix)
+    return mode & 0o777 | _TYPES.get(stat.S_IFMT(mode), 0) | bits
+
+
+def from_go_mode(mode: int) -> int:
+    """Permission bits of Go's FileMode, with setuid, setgid and sticky."""
+    return mode & 0o777 | sum(unix for unix, go in _BITS if mode & go)
+
+
+def to_go_json(value: Any) -> str:
+    """Encode as Go's ``json.Marshal`` does, which escapes what HTML would understand."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_HTML)
+
+
+def encode_tree(nodes: Iterable[Node]) -> bytes:
+    """Encode a directory's nodes.
+
+    Parameters
+    ----------
+    nodes : iterable of Node
+        In any order, with unique names.
+    """
+    ordered = sorted(nodes, key=lambda node: raw(node_name(node)))
+    # Text of a file that is not UTF-8 (a user's name, say) must not break the whole directory.
+    return (to_go_json({"nodes": ordered}) + "\n").encode("utf-8", "replace")
+
+
+def decode_tree(data: bytes) -> list[Node]:
+    """Decode a tree.
+
+    Raises
+    ------
+    ChecksumMismatch
+        If it is none.
+    """
+    try:
+        nodes: list[Node] = json.loads(data)["nodes"] or []
+        if all(isinstance(node["name"], str) and isinstance(node["type"], str) for node in nodes):
+            return nodes
+    except (ValueError, KeyError, TypeError):
+        # What follows says it for all ways in which this may be no tree.
+        nodes = []
+    raise ChecksumMismatch(
+        "A directory in the repository cannot be read",
+        hint="Check the repository with 'restic check --read-data'.",
+    )
+
+
+def node_name(node: Node) -> str:
+    """Name of a node as the file system has it."""
+    return unquote(node["name"])
+
+
+def link_target(node: Node) -> str:
+    """Target of a symbolic link as the file system has it."""
+    if packed := node.get("linktarget_raw"):
+        return base64.b64decode(packed).decode("utf-8", "surrogateescape")
+    return node.get("linktarget", "")
+
+
+def find(nodes: Sequence[Node], name: str) -> Node | None:
+    """Find a node by its name as the file system has it."""
+    return next((node for node in nodes if node_name(node) == name), None)
