@@ -62,6 +62,9 @@ class S3Client:
         self._for_people = arguments
         own = dict(arguments)
         own["config_kwargs"] = {**_CONFIG, **own.get("config_kwargs", {})}
+        if not bucket.endswith("--x-s3"):  # directory buckets sign in a way of their own
+            # Else botocore signs links as newer buckets no longer accept.
+            own["config_kwargs"].setdefault("signature_version", "s3v4")
         self._fs = _filesystem(own)
         # Wrappers of ours retry; s3fs's own retries would only add to the wait.
         self._fs.retries = 1
