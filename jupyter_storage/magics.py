@@ -206,35 +206,42 @@ def _shown(error: StorageError) -> StorageError:
     return error
 
 
-def _complete(shell: Any, event: Any) -> list[str]:
-    """Complete the words after ``%storage``; IPython's tokens begin after a colon or a slash."""
+def _complete(context: Any) -> Any:
+    """Complete the words after ``%storage``, in place of Python's names."""
+    before, marker, line = context.text_until_cursor.rpartition(PROGRAM)
+    if not marker or not line[:1].isspace():
+        return {"completions": []}
+    from IPython.core.completer import SimpleCompletion
+
     from jupyter_storage.commands.completion import candidates, escape, last_word, split
     from jupyter_storage.commands.session import session
 
-    before, marker, line = event.text_until_cursor.rpartition(PROGRAM)
-    if not marker or not line[:1].isspace():
-        return []
     words = split(line.lstrip())
-    if before.endswith("%") and len(words) == 1:
-        return ["put "]
-    if before.endswith("%") and words[0] == "put":
-        words[0] = "cat"
-    typed = last_word(line)
-    found = []
-    for candidate in candidates(words, session):
-        bare = candidate.rstrip(" ")
-        whole = escape(bare)
-        if whole.startswith(typed):
-            found.append(whole[len(typed) - len(event.symbol) :])
-    return found
+    if before.endswith("%"):
+        # A cell's magic only puts, which takes what `cat` takes.
+        found = ["put "] if len(words) == 1 else candidates(["cat", *words[1:]], session)
+    else:
+        found = candidates(words, session)
+    return {
+        "completions": [SimpleCompletion(text=escape(each.rstrip(" "))) for each in found],
+        "matched_fragment": last_word(line),
+        "suppress": True,
+        "ordered": True,
+    }
+
+
+_complete.matcher_api_version = 2  # type: ignore[attr-defined]
+_complete.matcher_priority = 100  # type: ignore[attr-defined]
+_complete.matcher_identifier = "jupyter_storage"  # type: ignore[attr-defined]
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register the magics and their completion.
+    """Register the magics and their completion; a second time changes nothing.
 
     Parameters
     ----------
     shell : IPython.core.interactiveshell.InteractiveShell
     """
     shell.register_magic_function(storage, "line_cell", "storage")
-    shell.set_hook("complete_command", _complete, re_key=r".*%storage\s")
+    if _complete not in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.append(_complete)

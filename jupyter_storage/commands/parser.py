@@ -124,6 +124,11 @@ def parse(words: Sequence[str], *, program: str) -> Invocation:
     name, rest = _name(rest, program)
     loaded = command(name)
     parser = parser_of(loaded, program)
+    words_end = rest.index("--") if "--" in rest else len(rest)
+    if {"-h", "--help"} & set(rest[:words_end]):
+        # Reading intermixed, argparse would take the '%' of '%storage' for a format.
+        parser.print_help()
+        raise HelpShown
     # Options may stand anywhere, also between paths; unless '--' says that they end.
     read = parser.parse_args if "--" in rest else parser.parse_intermixed_args
     arguments = read(rest)
