@@ -80,11 +80,10 @@ class MemoryStore(Store):
         for name in names:
             if name.strip("/") != key and is_below(name.strip("/"), key):
                 self._call("entry", name)
-                with self.lock:
-                    if name.endswith("/"):
-                        yield Entry(name[:-1], basename(name[:-1]), "directory")
-                    elif name in self.objects:
-                        yield self._entry(name)
+                if name.endswith("/"):
+                    yield Entry(name[:-1], basename(name[:-1]), "directory")
+                elif name in self.objects:
+                    yield self._entry(name)
 
     def local_path(self, key):
         return None

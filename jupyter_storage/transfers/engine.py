@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,7 @@ class Engine:
         files = size = conflict_count = 0
         conflicts: list[str] = []
         for route in routes:
-            # Overwriting asks for no listing of the target; here it is the point.
+            # Overwriting itself need not look at the target; here that is the point.
             for step in self._plan(route, policy, look=True):
                 if isinstance(step, Failure):
                     if step.kind != AlreadyExists.__name__:
@@ -355,11 +355,12 @@ class Engine:
     ) -> Iterator[Step | Failure]:
         source, target = route.source, route.target
         entries = self._listing(route)
+        existing: Callable[[str], Entry | None]
         if policy is not ConflictPolicy.OVERWRITE or look:
             with target.naming():
                 existing = Existing(target.store, target.key)
         else:
-            existing = None
+            existing = _nothing
         walked = None
         if route.entry.is_directory and source.is_in(target):
             walked = source.key if target.store is source.store else None
@@ -367,7 +368,7 @@ class Engine:
             entries,
             source_base=source.key,
             target_base=target.key,
-            existing=existing or (lambda _: None),
+            existing=existing,
             policy=policy,
             source_label=source.label,
             target_label=target.label,
@@ -482,6 +483,10 @@ class Engine:
             _prune(place)
         else:
             place.store.delete_directory(place.key)
+
+
+def _nothing(key: str) -> None:
+    """What is there when nobody needs to know."""
 
 
 def _overlap(route: _Route) -> StorageError | None:

@@ -150,7 +150,8 @@ def plan(
     source_base, target_base : str
         ``source_base/x`` becomes ``target_base/x``; the base itself becomes ``target_base``.
     existing : callable
-        Takes a target's key, gives what is there or None. Not asked under ``OVERWRITE``.
+        Takes a target's key, gives what is there or None. Under ``OVERWRITE`` it may as well
+        always give None.
     policy : ConflictPolicy
     source_label, target_label : str
         Put before keys in failures.
@@ -179,7 +180,7 @@ def plan(
                 )
             if keeps_directories:
                 _check_tree(files, entry)
-            there = None if policy is ConflictPolicy.OVERWRITE else existing(target)
+            there = existing(target)
         except StorageError as error:
             yield Failure(source_path, error.kind, error.message, error.hint)
             continue

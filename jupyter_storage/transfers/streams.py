@@ -97,6 +97,7 @@ def copy_file(
     Cancelled, ChecksumMismatch, Conflict, StorageError
         With the path that a person knows the file by. Conflict: it changed while it was read.
     """
+    inside = target.store.can_copy_from(source.store)
     local = source.store.local_path(source.key) is not None
 
     def once(number: int) -> Entry:
@@ -108,11 +109,11 @@ def copy_file(
             done += size
             progress(size)
 
-        # A listing may be old by now, and looking at a local file costs nothing.
+        # A listing may be old by now, and to look again at a local file is cheap.
         with source.naming():
-            now = source.store.stat(source.key) if local or number else entry
+            now = source.store.stat(source.key) if number or (local and not inside) else entry
         try:
-            if target.store.can_copy_from(source.store):
+            if inside:
                 copied = _copy_inside(source, target, exclusive=exclusive, progress=count)
             else:
                 copied = _stream(

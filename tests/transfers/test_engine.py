@@ -478,7 +478,15 @@ def test_a_move_merges_and_keeps_what_could_not_move(local):
         (local.root / name).write_text(name)
     record = copy(at(local, "src"), at(local, "dst"), recursive=True, move=True)
     assert (record.state, record.failures[0].path) == ("partial", "shared:dst/b")
-    assert set(tree(local.root)) == {"src", "src/b", "dst", "dst/a", "dst/b", "dst/sub", "dst/sub/c"}
+    assert set(tree(local.root)) == {
+        "src",
+        "src/b",
+        "dst",
+        "dst/a",
+        "dst/b",
+        "dst/sub",
+        "dst/sub/c",
+    }
     assert (local.root / "dst/b").read_text() == "dst/b"
 
 
@@ -577,6 +585,14 @@ def test_one_listing_answers_for_a_directory_of_targets(local, bucket):
     copy(at(local, "src"), at(bucket, "p"), recursive=True)
     looks = [verb for verb, _ in bucket.calls if verb in {"stat", "list"}]
     assert len(looks) <= 4
+
+
+def test_overwriting_does_not_look_at_each_target(local, bucket):
+    (local.root / "src").mkdir()
+    for number in range(50):
+        (local.root / f"src/{number}").touch()
+    copy(at(local, "src"), at(bucket, "p"), recursive=True, policy=OVERWRITE)
+    assert len([verb for verb, _ in bucket.calls if verb in {"stat", "list"}]) == 1
 
 
 def test_large_files_in_flight_are_bounded_together(bucket):

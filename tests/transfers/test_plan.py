@@ -139,20 +139,6 @@ def test_newer_wins_by_more_than_rounding():
     assert actions == ["skip", "skip", "copy", "copy"]
 
 
-def test_overwriting_asks_for_nothing():
-    def unasked(key):
-        raise AssertionError(key)
-
-    steps = plan(
-        [file("s/a")],
-        source_base="s",
-        target_base="t",
-        existing=unasked,
-        policy=ConflictPolicy.OVERWRITE,
-    )
-    assert [step.action for step in steps] == ["copy"]
-
-
 def test_the_plan_does_not_run_ahead_of_its_reader():
     taken = []
 
