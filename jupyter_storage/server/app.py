@@ -50,6 +50,9 @@ ROUTES: list[tuple[str, type]] = [
 WORKERS = 32
 """Blocking calls at the same time: enough for the slow ones not to hold up the quick ones."""
 
+STOP = 15.0
+"""Seconds that the last snapshot and running transfers have when the server stops."""
+
 T = TypeVar("T")
 
 
@@ -88,6 +91,9 @@ class StorageApp(ExtensionApp):
             # The server is more than this extension: it starts, and every request says why.
             self._problem = error
             self.log.error("Jupyter Storage cannot work: %s. %s", error, error.hint)
+        except Exception as error:
+            self._problem = StorageError("It could not start", hint="The server's log says why.")
+            self.log_failure("The start", error)
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
@@ -162,13 +168,13 @@ class StorageApp(ExtensionApp):
         self._stopping = True
         self._problem = _stopping()
         for receiver in list(self.receivers):
-            await receiver.cut()
+            self.run(receiver.cut(), "Ending an upload")
         if service is not None:
-            for end in (partial(_stop_snapshots, service), service.close):
-                try:
-                    await self.call(end)
-                except Exception as error:
-                    self.log_failure("Stopping", error)
+            self.run(self.call(_stop_snapshots, service), "The last snapshot")
+            self.run(self.call(service.close), "Stopping transfers")
+        if self._background:
+            # Whatever still waits for a network must not keep the server from stopping.
+            await asyncio.wait(self._background, timeout=STOP)
         if self._emitter is not None:
             self._emitter.close()
         self._pool.shutdown(wait=False, cancel_futures=True)

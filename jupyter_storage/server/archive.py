@@ -44,8 +44,8 @@ class ArchivesHandler(_TicketHandler):
     @authorized
     async def post(self) -> None:
         """Look at what is to be downloaded, and give a ticket for it."""
-        body = self.body("ArchiveRequest")
-        paths = [self.tier_path(path) for path in body["paths"]]
+        body = await self.body("ArchiveRequest")
+        paths = await self.call(self.tier_paths, body["paths"])
         if body.get("format", "zip") == "raw":
             await self._issue_file(paths, body.get("name"))
         else:

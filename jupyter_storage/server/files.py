@@ -74,7 +74,7 @@ class FilesHandler(SendingHandler, ReceivingHandler):
     @authorized
     async def post(self, tier: str, key: str | None = None) -> None:
         """Make a directory, or rename something."""
-        path, body = self._path(tier, key), self.body("FileAction")
+        path, body = self._path(tier, key), await self.body("FileAction")
         if body["action"] == "mkdir":
             await self.reply(await self.call(self.service.make_directory, path))
         else:

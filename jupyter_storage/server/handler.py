@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import jsonschema
@@ -23,6 +23,8 @@ from jupyter_storage.service import Service
 __all__ = ["StorageHandler", "authenticated", "authorized"]
 
 authenticated = web.authenticated
+
+LONGEST_BODY = 16 * 2**20  # bytes of JSON
 
 T = TypeVar("T")
 
@@ -88,6 +90,10 @@ class StorageHandler(ExtensionHandlerMixin, APIHandler):
         name, _, key = path.partition(":")
         return self.on_tier(name, key)
 
+    def tier_paths(self, paths: Sequence[str]) -> list[str]:
+        """Check many paths; see :meth:`tier_path`."""
+        return [self.tier_path(path) for path in paths]
+
     def on_tier(self, name: str, key: str) -> str:
         """Make the path of something on a tier, as the service takes it; see `tier_path`."""
         names = self.service.tier_names()
@@ -102,22 +108,14 @@ class StorageHandler(ExtensionHandlerMixin, APIHandler):
 
     # Requests
 
-    def body(self, schema: str) -> dict[str, Any]:
+    async def body(self, schema: str) -> dict[str, Any]:
         """Read the body as JSON and check it against a schema of the OpenAPI document."""
-        try:
-            value = json.loads(self.request.body or b"{}")
-            request_validator(schema).validate(value)
-        except (ValueError, RecursionError) as error:
+        if len(self.request.body) > LONGEST_BODY:
             raise InvalidRequest(
-                "The body is not JSON", hint="Send a JSON object as 'application/json'."
-            ) from error
-        except jsonschema.ValidationError as error:
-            field = ".".join(str(part) for part in error.absolute_path)
-            raise InvalidRequest(
-                f"The body is wrong{f' at {field}' if field else ''}: {error.message[:300]}",
-                hint=f"See '{schema}' in openapi.json.",
-            ) from error
-        return cast("dict[str, Any]", value)
+                f"The body is longer than {LONGEST_BODY:,} bytes", hint="Send fewer paths at once."
+            )
+        # A selection may have a hundred thousand paths.
+        return await self.call(_parsed, self.request.body, schema)
 
     def flag(self, name: str) -> bool:
         """Read a query argument that is yes or no."""
@@ -189,3 +187,20 @@ class StorageHandler(ExtensionHandlerMixin, APIHandler):
         )
         if not allowed:
             raise web.HTTPError(403, f"You may not {action} storage on this server")
+
+
+def _parsed(body: bytes, schema: str) -> dict[str, Any]:
+    try:
+        value = json.loads(body or b"{}")
+        request_validator(schema).validate(value)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(
+            "The body is not JSON", hint="Send a JSON object as 'application/json'."
+        ) from error
+    except jsonschema.ValidationError as error:
+        field = ".".join(str(part) for part in error.absolute_path)
+        raise InvalidRequest(
+            f"The body is wrong{f' at {field}' if field else ''}: {error.message[:300]}",
+            hint=f"See '{schema}' in openapi.json.",
+        ) from error
+    return cast("dict[str, Any]", value)

@@ -46,7 +46,7 @@ class RestoreHandler(StorageHandler):
     @authorized
     async def post(self, snapshot: str) -> None:
         """Restore into a directory of the project directory."""
-        key = clean_key(self.body("RestoreRequest")["target"])
+        key = clean_key((await self.body("RestoreRequest"))["target"])
         target = await self.call(contained, self.service.settings.project.resolve(), key)
         await self.reply(await self.call(self.service.restore, snapshot, str(target)), 202)
 

@@ -22,8 +22,8 @@ class TransfersHandler(StorageHandler):
     @authorized
     async def post(self) -> None:
         """Start a transfer, or say what it would do."""
-        body = self.body("TransferRequest")
-        sources = [self.tier_path(source) for source in body["sources"]]
+        body = await self.body("TransferRequest")
+        sources = await self.call(self.tier_paths, body["sources"])
         force = body.get("force", False)
         if body["operation"] == "delete":
             if body.get("dry_run"):

@@ -28,7 +28,7 @@ class UploadsHandler(StorageHandler):
     @authorized
     async def post(self) -> None:
         """Begin an upload."""
-        body = self.body("UploadRequest")
+        body = await self.body("UploadRequest")
         path = self.tier_path(body["path"])
         uploads = await self.call(self.extension.uploads)
         record = await self.call(

@@ -158,7 +158,7 @@ async def test_after_the_stop_every_request_is_told_so(api, extension, tier):
 async def test_the_stop_ends_uploads_under_way(api, port, extension, tier):
     import asyncio
 
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
     head = "\r\n".join(
         [
             f"PUT {api.base_url}jupyter-storage/api/v1/files/shared/half HTTP/1.1",

@@ -5,6 +5,7 @@ import json
 import zipfile
 
 import pytest
+from jupyter_server.auth import IdentityProvider, User
 
 from jupyter_storage.errors import NotFound
 from jupyter_storage.server.app import BASE
@@ -95,6 +96,27 @@ async def test_a_ticket_is_no_login(api, folder):
     ticket = await ask(api, "shared:dätä")
     assert (await api("GET", path_of(ticket, api), token=False)).code == 403
     assert (await api("GET", path_of(ticket, api))).code == 200
+
+
+class ByHeader(IdentityProvider):
+    """Knows its users, as a hub does."""
+
+    def get_user(self, handler):
+        name = handler.request.headers.get("X-User")
+        return User(name) if name else None
+
+    def is_token_authenticated(self, handler):
+        return True
+
+
+async def test_where_users_are_known_a_ticket_is_its_owner_s(api, folder, jp_serverapp):
+    jp_serverapp.web_app.settings["identity_provider"] = ByHeader(parent=jp_serverapp)
+    response = await api(
+        "POST", "archive", json_body={"paths": ["shared:dätä"]}, headers={"X-User": "ada"}
+    )
+    path = path_of(json.loads(response.body), api)
+    assert (await api("GET", path, headers={"X-User": "eve"})).code == 404
+    assert (await api("GET", path, headers={"X-User": "ada"})).code == 200
 
 
 class Clock:
