@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = (sys.executable, "-m", "jupyter_storage.cli")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["nosuch"], 2, "There is no command 'nosuch'"),
+        (["tier"], 2, "Did you mean 'tiers'?"),
+        (["snapshot"], 2, "needs one more word"),
+        (["snapshot", "lst"], 2, "Did you mean 'snapshot list'?"),
+        (["ls", "--bogus"], 2, "--bogus"),
+        (["cp", "a"], 2, "destination is missing"),
+        (["cp", "a", "b", "--skip", "--newer"], 2, "not allowed with"),
+        (["cp", "a", "b", "-j", "0"], 2, "no number from 1"),
+        (["find", ".", "--larger", "huge"], 2, "no size"),
+        (["find", ".", "--newer", "soon"], 2, "no age or date"),
+        (["url", "a", "--expires", "-1h"], 2, "expected one argument"),
+        (["ls", "shard:x"], 2, "There is no tier 'shard'"),
+        (["tiers", "shard"], 1, "There is no tier 'shard'"),
+        (["ls", "shared:../x"], 2, "could leave the tier"),
+        (["cat", "shared:a/../../x"], 2, "could leave the tier"),
+        (["ls", "shared:nosuch"], 1, "shared:nosuch: No such file"),
+        (["cat", "nosuch"], 1, "nosuch: No such file"),
+        (["stat", ""], 2, "The path is empty"),
+        (["rm", "-ry", "shared:"], 2, "cannot be deleted"),
+        (["url", "."], 1, "leads to one file"),
+        (["snapshot", "now", "--project", "/nosuch"], 1, "/nosuch: There is no such project"),
+        (["--JupyterStorage.rot=/x", "ls"], 2, "There is no option"),
+        (["--JupyterStorage.root", "ls"], 2, "lacks a value"),
+        (["--JupyterStorage.concurrency=many", "ls"], 2, "wrong value"),
+    ],
+)
+def test_what_is_wrong_is_said_with_a_way_out(call, words, status, said):
+    done = call(*words)
+    assert done.status == status
+    assert said in done.err
+    assert "  → " in done.err
+    assert done.out == ""
+
+
+def test_a_wrong_configuration_file_is_named(call, isolated_environment):
+    file = isolated_environment / "jupyter_config/jupyter_storage_config.py"
+    file.parent.mkdir()
+    file.write_text("c.JupyterStorage.root = ")
+    done = call("ls")
+    assert done.status == 2
+    assert str(file) in done.err
+    assert call("doctor").status == 1
+
+
+def test_missing_sources_are_listed_and_the_others_done(call, directory):
+    (directory / "a").write_text("1")
+    done = call("cp", "nosuch", "a", "shared:d")
+    assert done.status == 1
+    assert "nosuch: No such file" in done.err
+    assert call("cat", "shared:d/a").out == "1"
+
+
+def test_an_unreachable_endpoint_leaves_nothing(storage, directory):
+    (directory / "a").write_text("1")
+    environ = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "very-secret",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    for words in (["cp", "a", "s3://bucket/a"], ["cp", "s3://bucket/a", "b"]):
+        done = storage(*words, environ=environ)
+        assert done.status == 1
+        assert "→" in done.err
+        assert "very-secret" not in done.err
+    assert sorted(path.name for path in directory.iterdir()) == ["a"]
+
+
+def test_missing_credentials_say_how_to_sign_in(storage, directory, s3_endpoint):
+    done = storage("ls", "s3://bucket/", environ={"AWS_ENDPOINT_URL": s3_endpoint})
+    assert done.status == 1
+    assert "Sign in" in done.err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")  # noqa: PTH110
+def test_a_full_disk_is_said_as_such(directory):
+    (directory / "a").write_bytes(b"x" * 2**20)
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [*COMMAND, "cat", "a"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(directory):
+    for number in range(3000):
+        (directory / f"{number:06}-{'x' * 100}").touch()
+    process = subprocess.Popen(
+        [*COMMAND, "ls", "."],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(30) == 141
+
+
+def test_ctrl_c_cancels_cleanly_and_says_what_was_done(directory):
+    target = directory / "target"
+    target.mkdir()
+    process = subprocess.Popen(
+        [*COMMAND, "cp", "-", "target/copy"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdin.write(b"x" * 2**22)
+    process.stdin.flush()
+    deadline = time.monotonic() + 20
+    while not any(target.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert not any(target.iterdir())
+
+
+def test_ctrl_c_stops_a_transfer(directory, s3_bucket):
+    for number in range(2000):
+        (directory / f"{number}").write_bytes(b"x" * 1000)
+    process = subprocess.Popen(
+        [*COMMAND, "cp", "-r", ".", f"s3://{s3_bucket}/d", "-j", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Cancelled. Copied" in err
+    assert "--skip" in err
+    assert "Traceback" not in err
+
+
+def test_system_data_is_refused_without_force(call):
+    from jupyter_storage.commands.session import session
+
+    path = f"{session.service().settings.system_uri}/workspaces/x/snapshots/config"
+    done = call("mkdir", path)
+    assert done.status == 1
+    assert "cannot be undone" in done.err
