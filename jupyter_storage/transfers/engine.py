@@ -22,6 +22,7 @@ from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.stores.store import Progress
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
+from jupyter_storage.transfers.disks import is_on_local_disk
 from jupyter_storage.transfers.existing import Existing
 from jupyter_storage.transfers.places import Place, failure
 from jupyter_storage.transfers.plan import Landing, Step, landings, plan
@@ -193,7 +194,7 @@ class Engine:
         run(
             tasks(),
             work,
-            concurrency=self._concurrency,
+            concurrency=self._threads([target, *sources]),
             depth=_AHEAD,
             cancel=cancel,
         )
@@ -392,6 +393,17 @@ class Engine:
 
     # Work
 
+    def _threads(self, places: Sequence[Place]) -> int:
+        """How many files to have in flight.
+
+        Between local disks one thread is fastest: a file takes microseconds, less than handing
+        Python's lock from thread to thread does (measured: 8 threads take twice as long).
+        """
+        paths = [place.store.local_path(place.key) for place in places]
+        if all(path is not None and is_on_local_disk(path) for path in paths):
+            return 1
+        return self._concurrency
+
     def _do(self, task: _Task, transfer: _Transfer) -> None:
         check_cancelled(transfer.cancel)
         step, meter = task.step, transfer.meter
@@ -516,7 +528,7 @@ def _is_same_file(source: Place, target: Place) -> bool:
 
 def _make_directory(source: Place, target: Place) -> None:
     """Make a directory; in object storage only an empty one needs to be made."""
-    if source.store.keeps_directories and not target.store.keeps_directories:
+    if not target.store.keeps_directories:
         with source.naming():
             page = source.store.list(source.key, limit=1)
         if page.entries or page.cursor or not target.key:
