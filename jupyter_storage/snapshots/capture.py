@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -22,11 +22,11 @@ from jupyter_storage.errors import Cancelled, NotADirectory, NotFound, from_os_e
 from jupyter_storage.records import Failure, SnapshotRecord, to_wire
 from jupyter_storage.snapshots.contents import ContentReader, Unreadable
 from jupyter_storage.snapshots.databases import SIDECARS
-from jupyter_storage.snapshots.ignore import FILES, GITIGNORE, Rules
-from jupyter_storage.snapshots.nodes import describe, same_file
+from jupyter_storage.snapshots.ignore import FILES, GITIGNORE, Rules, read_lines
+from jupyter_storage.snapshots.nodes import describe, printable, same_file
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.crypto import user_name
-from jupyter_storage.snapshots.repository.times import now
+from jupyter_storage.snapshots.repository.times import now, to_text
 from jupyter_storage.snapshots.repository.tree import Node, node_name
 from jupyter_storage.snapshots.views import newest, subtree, to_record
 
@@ -94,7 +94,8 @@ def capture(
         # Snapshots before the index: what a listed snapshot needs is in an index read later.
         parent = newest(repository.snapshots(), tags)
         repository.refresh()
-        run = _Run(repository, project, excluded, gitignore, progress, cancel)
+        run = _Run(repository, project, excluded, gitignore=gitignore)
+        run.progress, run.cancel = progress, cancel
         try:
             before = subtree(repository, parent) if parent else None
             node = run.tree(before)
@@ -133,7 +134,7 @@ class _Directory:
     key: str
     node: Node
     rules: Rules
-    before: dict[str, Node]
+    before: dict[str, Node] = field(default_factory=dict)
     below: list[os.DirEntry[str]] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     waiting: list[tuple[Node, list[Future[str]]]] = field(default_factory=list)
@@ -147,14 +148,14 @@ class _Run:
         repository: Repository,
         project: Path,
         excluded: Sequence[Path],
+        *,
         gitignore: bool,
-        progress: Progress | None,
-        cancel: threading.Event | None,
     ) -> None:
         self._repository, self._project = repository, project
         self._excluded = frozenset(str(path.resolve()) for path in excluded)
         self._rules = [name for name in FILES if gitignore or name != GITIGNORE]
-        self._progress, self._cancel = progress, cancel
+        self.progress: Progress | None = None
+        self.cancel: threading.Event | None = None
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "chunks")
         self._reader = ContentReader(repository, self._pool)
         self.failures: list[Failure] = []
@@ -172,7 +173,7 @@ class _Run:
             entries = _scan(path)
         except OSError as error:
             raise from_os_error(error, path) from error
-        stack = [self._enter(path, "", root, Rules(), before, entries)]
+        stack = [self._enter(_Directory(path, "", root, Rules()), before, entries)]
         while True:
             here = stack[-1]
             if here.below:
@@ -199,32 +200,27 @@ class _Run:
             self._fail(above, entry.name, from_os_error(error, above.key + entry.name).message)
             return None
         key = f"{above.key}{entry.name}/"
-        return self._enter(entry.path, key, node, above.rules, before, entries)
+        return self._enter(_Directory(entry.path, key, node, above.rules), before, entries)
 
     def _enter(
-        self,
-        path: str,
-        key: str,
-        node: Node,
-        rules: Rules,
-        before: Node | None,
-        entries: list[os.DirEntry[str]],
+        self, here: _Directory, before: Node | None, entries: list[os.DirEntry[str]]
     ) -> _Directory:
-        known: dict[str, Node] = {}
         if before and before["type"] == "dir" and before.get("subtree"):
             nodes = self._repository.load_tree(before["subtree"])
-            known = {node_name(child): child for child in nodes}
+            here.before = {node_name(child): child for child in nodes}
         names = {entry.name for entry in entries}
-        lines = [line for name in self._rules if name in names for line in _lines(path, name)]
-        here = _Directory(path, key, node, rules.within(key, lines), known)
+        lines = [
+            line for name in self._rules if name in names for line in read_lines(here.path, name)
+        ]
+        here.rules = here.rules.within(here.key, lines)
         self.directories += 1
         # The files that a database keeps beside itself come after it.
         for entry in sorted(entries, key=lambda e: (e.name.endswith(SIDECARS), e.name)):
-            if self._cancel is not None and self._cancel.is_set():
+            if self.cancel is not None and self.cancel.is_set():
                 raise Cancelled("The snapshot was cancelled")
             directory = entry.is_dir(follow_symlinks=False)
             if entry.path in self._excluded or here.rules.excludes(
-                key + entry.name, directory=directory
+                here.key + entry.name, directory=directory
             ):
                 continue
             if directory:
@@ -260,8 +256,8 @@ class _Run:
                     node["atime"] = before["atime"]
             self._count(node, before)
             here.nodes.append(node)
-            if self._progress:
-                self._progress(node.get("size", 0), 1)
+            if self.progress:
+                self.progress(node.get("size", 0), 1)
         except FileNotFoundError:
             # Deleted since the scan: as if the scan had come a moment later.
             return
@@ -281,8 +277,7 @@ class _Run:
             message += "; the snapshot keeps the version before"
         if len(self.failures) < _MOST_FAILURES:
             hint = "It is tried again by the next snapshot; or name it in .storageignore."
-            shown = (here.key + name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            self.failures.append(Failure(shown, kind, message, hint))
+            self.failures.append(Failure(printable(here.key + name), kind, message, hint))
 
     def _count(self, node: Node, before: Node | None) -> None:
         if node["type"] == "dir":
@@ -328,8 +323,6 @@ class _Run:
 
 
 def _summary(run: _Run, repository: Repository, started: int, ended: int) -> dict[str, object]:
-    from jupyter_storage.snapshots.repository.times import to_text
-
     return {
         "backup_start": to_text(started),
         "backup_end": to_text(ended),
@@ -349,20 +342,12 @@ def _summary(run: _Run, repository: Repository, started: int, ended: int) -> dic
 
 
 def _same_but_read(before: Node, node: Node) -> bool:
-    return all(before.get(key) == node.get(key) for key in ("mtime", "ctime", "size", "mode"))
+    return all(before.get(key) == node.get(key) for key in ("mtime", "ctime", "inode", "mode"))
 
 
 def _scan(path: str) -> list[os.DirEntry[str]]:
     with os.scandir(path) as scan:
         return list(scan)
-
-
-def _lines(path: str, name: str) -> Iterator[str]:
-    try:
-        yield from Path(path, name).read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        # Rules that cannot be read leave nothing out.
-        return
 
 
 def _version() -> str:

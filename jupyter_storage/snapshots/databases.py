@@ -11,8 +11,8 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import quote
 
 __all__ = ["SIDECARS", "backup", "is_database", "needs_log"]
@@ -37,7 +37,7 @@ def needs_log(start: bytes) -> bool:
 
 
 @contextmanager
-def backup(path: str) -> Iterator[BinaryIO]:
+def backup(path: str) -> Iterator[FileIO]:
     """Copy a database through SQLite, outside of the project directory.
 
     Parameters
@@ -47,7 +47,7 @@ def backup(path: str) -> Iterator[BinaryIO]:
 
     Yields
     ------
-    BinaryIO
+    FileIO
         The copy, open for reading; deleted afterwards.
 
     Raises
@@ -64,4 +64,4 @@ def backup(path: str) -> Iterator[BinaryIO]:
         ):
             source.backup(target)
         with copy.open("rb", buffering=0) as file:
-            yield file  # type: ignore[misc]
+            yield file

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
 from jupyter_storage.paths import is_temporary
 
-__all__ = ["FILES", "GITIGNORE", "Rules"]
+__all__ = ["FILES", "GITIGNORE", "Rules", "read_lines"]
 
 GITIGNORE = ".gitignore"
 FILES = (GITIGNORE, ".storageignore", ".anyscaleignore")
@@ -82,3 +83,11 @@ def _unambiguous(line: str) -> str:
     # In git 'a/**' is what lies in 'a', not 'a' itself: '!a/keep' below it must still work.
     text = line.rstrip("\r\n")
     return text + "/*" if text.endswith("/**") else text
+
+
+def read_lines(directory: str, name: str) -> list[str]:
+    """Read a file of rules; one that is missing or cannot be read leaves nothing out."""
+    try:
+        return Path(directory, name).read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return []

@@ -9,13 +9,13 @@ import pwd
 import stat
 from contextlib import suppress
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 from jupyter_storage.snapshots.repository.names import quote
 from jupyter_storage.snapshots.repository.times import from_text, to_text
 from jupyter_storage.snapshots.repository.tree import Attribute, Node, from_go_mode, to_go_mode
 
-__all__ = ["describe", "put_back", "same_file"]
+__all__ = ["describe", "printable", "put_back", "same_file"]
 
 _TYPES = {
     stat.S_IFREG: "file",
@@ -112,18 +112,23 @@ def put_back(path: str | int, node: Node, *, link: bool = False) -> None:
         If permissions or times cannot be set. An owner, or an attribute that this file system or
         user may not set, is passed over, as ``cp -a`` does.
     """
-    here = {"follow_symlinks": False} if link else {}
+    here: dict[str, Any] = {"follow_symlinks": False} if link else {}
     if os.geteuid() == 0:
         with suppress(OSError):
-            os.chown(path, node.get("uid", 0), node.get("gid", 0), **here)  # type: ignore[arg-type]
+            os.chown(path, node.get("uid", 0), node.get("gid", 0), **here)
     for attribute in node.get("extended_attributes") or ():
         with suppress(OSError, ValueError):
             value = base64.b64decode(attribute["value"] or "")
-            os.setxattr(path, attribute["name"], value, **here)  # type: ignore[arg-type]
+            os.setxattr(path, attribute["name"], value, **here)
     if not link:
         os.chmod(path, from_go_mode(node.get("mode", 0)))  # noqa: PTH101
     times = (from_text(node["atime"]), from_text(node["mtime"]))
-    os.utime(path, ns=times, **here)  # type: ignore[arg-type]
+    os.utime(path, ns=times, **here)
+
+
+def printable(path: str) -> str:
+    """A path that JSON and people can take: bytes that are not UTF-8 are replaced."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _same_time(text: str, nanoseconds: int) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,7 +30,7 @@ from jupyter_storage.errors import (
 )
 from jupyter_storage.paths import TEMPORARY_PREFIX
 from jupyter_storage.records import Failure, RestoreRecord
-from jupyter_storage.snapshots.nodes import put_back
+from jupyter_storage.snapshots.nodes import printable, put_back
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.index import Location
 from jupyter_storage.snapshots.repository.times import from_text
@@ -50,6 +51,7 @@ def restore(
     target: Path,
     *,
     overwrite: bool = False,
+    keep: bool = False,
     progress: Callable[[int, int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> RestoreRecord:
@@ -64,6 +66,9 @@ def restore(
         Made where it is missing.
     overwrite : bool
         Whether it may hold files. Those that the snapshot has too are replaced, the others stay.
+    keep : bool
+        Whether the target may hold files, which all stay as they are: to go on with a restore
+        that was cut off.
     progress : Callable, optional
         Called with the numbers of bytes and files that were written since the last call.
     cancel : threading.Event, optional
@@ -81,10 +86,11 @@ def restore(
     Cancelled
     """
     try:
-        _prepare(target, overwrite)
+        _prepare(target, overwrite or keep)
     except OSError as error:
         raise from_os_error(error, str(target)) from error
-    run = _Restore(repository, target.resolve(), overwrite, progress, cancel)
+    run = _Restore(repository, target.resolve(), overwrite=overwrite, keep=keep)
+    run.progress, run.cancel = progress, cancel or run.cancel
     run.walk(subtree(repository, snapshot))
     run.write_files()
     run.write_links()
@@ -122,15 +128,12 @@ class _File:
 
 class _Restore:
     def __init__(
-        self,
-        repository: Repository,
-        target: Path,
-        overwrite: bool,
-        progress: Callable[[int, int], None] | None,
-        cancel: threading.Event | None,
+        self, repository: Repository, target: Path, *, overwrite: bool, keep: bool
     ) -> None:
-        self._repository, self._target, self._overwrite = repository, str(target), overwrite
-        self._progress, self._cancel = progress, cancel or threading.Event()
+        self._repository, self._target = repository, str(target)
+        self._overwrite, self._keep = overwrite, keep
+        self.progress: Callable[[int, int], None] | None = None
+        self.cancel = threading.Event()
         self._lock = threading.Lock()
         self._directories: list[tuple[str, Node]] = []
         self._plain: list[_File] = []
@@ -220,7 +223,7 @@ class _Restore:
                 for future in futures:
                     future.result()
             except BaseException:
-                self._cancel.set()
+                self.cancel.set()
                 pool.shutdown(cancel_futures=True)
                 self._remove_temporaries()
                 raise
@@ -228,6 +231,8 @@ class _Restore:
 
     def _is_there(self, file: _File) -> bool:
         """Whether the same version is there already, as its size and time say."""
+        if self._keep and os.path.lexists(self._path(file.key)):
+            return True
         if not self._overwrite:
             return False
         try:
@@ -326,8 +331,8 @@ class _Restore:
         with self._lock:
             self.files += 1
             self.bytes += file.node.get("size", 0)
-        if self._progress:
-            self._progress(file.node.get("size", 0), 1)
+        if self.progress:
+            self.progress(file.node.get("size", 0), 1)
 
     def _give_up(self, file: _File, error: Exception) -> None:
         with self._lock:
@@ -349,7 +354,7 @@ class _Restore:
         for key, node, first in self._linked:
             self._check()
             try:
-                self._replace(key, lambda path, first=first: os.link(self._path(first), path))
+                self._replace(key, partial(os.link, self._path(first)))
                 self._done(_File(key, node))
             except OSError as error:
                 self._fail(key, error)
@@ -378,6 +383,8 @@ class _Restore:
 
     def _replace(self, key: str, make: Callable[[str], None]) -> None:
         path = self._path(key)
+        if self._keep and os.path.lexists(path):
+            return
         self._make_way(key)
         with suppress(FileNotFoundError):
             os.unlink(path)  # noqa: PTH108
@@ -405,7 +412,7 @@ class _Restore:
         return f"{self._target}/{key}" if key else self._target
 
     def _check(self) -> None:
-        if self._cancel.is_set():
+        if self.cancel.is_set():
             raise Cancelled("The restore was cancelled", path=self._target)
 
     def _fail(self, key: str, error: Exception) -> None:
@@ -413,9 +420,8 @@ class _Restore:
             error = from_os_error(error, key)
         if not isinstance(error, StorageError):
             error = StorageError(f"It cannot be restored: {error}", path=key)
-        shown = key.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         with self._lock:
-            self.failures.append(Failure(shown, error.kind, error.message, error.hint))
+            self.failures.append(Failure(printable(key), error.kind, error.message, error.hint))
 
 
 _Blob = tuple[str, Location, list[tuple[_File, int]]]

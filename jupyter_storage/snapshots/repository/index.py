@@ -100,7 +100,7 @@ def _decoded(wire: dict[str, object]) -> PackedBlob:
     kind = wire["type"]
     return PackedBlob(
         bytes.fromhex(str(wire["id"])),
-        _TYPES[_TYPES.index(kind)],  # type: ignore[arg-type]
+        _TYPES[_TYPES.index(kind)],
         int(str(wire["offset"])),
         int(str(wire["length"])),
         int(str(wire.get("uncompressed_length", 0))),

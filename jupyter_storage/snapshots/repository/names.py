@@ -30,7 +30,7 @@ def raw(name: str) -> bytes:
 
 
 def quote(name: str) -> str:
-    """Quote a name.
+    r"""Quote a name.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def quote(name: str) -> str:
     Returns
     -------
     str
-        Text without control characters; a byte that is not UTF-8 is ``\\xNN``.
+        Text without control characters; a byte that is not UTF-8 is ``\xNN``.
     """
     # Python's idea of printable is Go's: letters, marks, numbers, punctuation, symbols, space.
     if name.isprintable() and '"' not in name and "\\" not in name:
