@@ -88,7 +88,7 @@ def main(words: Sequence[str] | None = None) -> int:
         Exit status: 0 done, 1 failed in part or whole, 2 unusable arguments, 130 interrupted.
     """
     words = list(sys.argv[1:] if words is None else words)
-    if words[:1] in (["__complete"], ["__word"]):
+    if words[:1] == ["__complete"]:
         return _complete(words)
     debug = "--debug" in words
     _prepare(debug)
@@ -256,23 +256,19 @@ def _ignore(_: Any) -> None:
 
 
 def _complete(words: list[str]) -> int:
-    """Answer a shell's script: ``__complete [--raw] -- LINE``, ``__word -- LINE``."""
+    """Answer a shell's script: ``__complete --raw|--escaped|--after-colon -- LINE``."""
     from jupyter_storage.commands.completion import candidates, escape, last_word, split
 
     _prepare(debug=False)
-    line = words[-1]
-    if words[0] == "__word":
-        print(last_word(line))
-        return 0
-    before = split(line)[1:]
-    if line.lstrip().startswith("jupyter ") and before[:1] == ["storage"]:
-        before = before[1:]
-    for candidate in candidates(before or [""], session):
-        if "--raw" in words[:-1]:
-            print(candidate.rstrip())
-        else:
-            bare = candidate.rstrip(" ")
-            print(escape(bare) + candidate[len(bare) :])
+    form, line = words[1], words[-1]
+    typed = split(line)[1:]
+    if line.lstrip().startswith("jupyter ") and typed[:1] == ["storage"]:
+        typed = typed[1:]
+    start = last_word(line).rfind(":") + 1 if form == "--after-colon" else 0
+    for candidate in candidates(typed or [""], session):
+        bare = candidate.rstrip(" ")
+        # Shells other than bash escape by themselves.
+        print(bare if form == "--raw" else escape(bare)[start:] + candidate[len(bare) :])
     sys.stdout.flush()
     return 0
 

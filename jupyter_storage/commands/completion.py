@@ -10,7 +10,6 @@ from pathlib import Path
 
 from jupyter_storage.commands.parser import NAMES, command, parser_of
 from jupyter_storage.commands.session import Session
-from jupyter_storage.errors import StorageError
 
 __all__ = ["candidates", "escape", "last_word", "split"]
 
@@ -100,8 +99,8 @@ def _collect(found: list[str], before: list[str], word: str, session: Session) -
                 found.append(candidate)
             if len(found) >= MOST:
                 return
-    except (StorageError, OSError):
-        # Nobody asked a question that could be answered with an error.
+    except Exception:
+        # Nobody asked a question that could be answered with an error, of whatever kind.
         found.clear()
 
 

@@ -10,19 +10,16 @@ from jupyter_storage.commands.results import Outcome, Text
 __all__ = ["COMMANDS", "SCRIPTS"]
 
 _BASH = r"""_jupyter_storage() {
-    local line="${COMP_LINE:0:COMP_POINT}" current candidates prefix
+    local line="${COMP_LINE:0:COMP_POINT}"
     case "$line" in
         jupyter[[:space:]]*)
             # Other commands of jupyter are none of ours.
             [[ "$line" =~ ^jupyter[[:space:]]+storage[[:space:]] ]] || return 0 ;;
     esac
-    current="$(jupyter-storage __word -- "$line" 2>/dev/null)"
-    mapfile -t COMPREPLY < <(jupyter-storage __complete -- "$line" 2>/dev/null)
-    # Bash breaks words at colons: what stands before the last one is there already.
-    if [[ "$COMP_WORDBREAKS" == *:* && "$current" == *:* ]]; then
-        prefix="${current%"${current##*:}"}"
-        COMPREPLY=("${COMPREPLY[@]#"$prefix"}")
-    fi
+    # Where bash breaks words at colons, it has what stands before the last one already.
+    local form=--escaped
+    [[ "$COMP_WORDBREAKS" == *:* ]] && form=--after-colon
+    mapfile -t COMPREPLY < <(jupyter-storage __complete $form -- "$line" 2>/dev/null)
 }
 complete -o nospace -F _jupyter_storage jupyter-storage
 complete -o nospace -o default -F _jupyter_storage jupyter

@@ -140,7 +140,7 @@ def test_ctrl_c_cancels_cleanly_and_says_what_was_done(directory):
     assert not any(target.iterdir())
 
 
-def test_ctrl_c_stops_a_transfer(directory, s3_bucket):
+def test_ctrl_c_stops_a_transfer(directory, s3_bucket, call):
     for number in range(2000):
         (directory / f"{number}").write_bytes(b"x" * 1000)
     process = subprocess.Popen(
@@ -149,7 +149,9 @@ def test_ctrl_c_stops_a_transfer(directory, s3_bucket):
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(3)
+    deadline = time.monotonic() + 30
+    while call("ls", f"s3://{s3_bucket}/d").status and time.monotonic() < deadline:
+        time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
