@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from io import RawIOBase
@@ -89,7 +89,13 @@ class LocalStore(Store):
             more = start + limit < len(names)
             return Page(tuple(entries), chosen[-1] if more else None)
 
-    def walk(self, key: str = "") -> Iterator[Entry]:
+    def walk(
+        self, key: str = "", *, on_error: Callable[[StorageError], None] | None = None
+    ) -> Iterator[Entry]:
+        """As :meth:`Store.walk`; with ``on_error``, a directory that cannot be listed is told.
+
+        Without it, the first such directory ends the walk with its error.
+        """
         with _errors(key):
             path = self._followed(key)
             if not key and not path.exists():
@@ -100,8 +106,14 @@ class LocalStore(Store):
         pending = [(key, path)]
         while pending:
             here, directory = pending.pop()
-            with _errors(here), os.scandir(directory) as scan:
-                children = sorted(scan, key=lambda child: child.name)
+            try:
+                with _errors(here), os.scandir(directory) as scan:
+                    children = sorted(scan, key=lambda child: child.name)
+            except StorageError as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+                continue
             below = []
             for child in children:
                 if is_temporary(child.name):

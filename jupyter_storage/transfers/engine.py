@@ -355,7 +355,8 @@ class Engine:
         self, route: _Route, policy: ConflictPolicy, *, look: bool = False
     ) -> Iterator[Step | Failure]:
         source, target = route.source, route.target
-        entries = self._listing(route)
+        unlisted: list[StorageError] = []
+        entries = _listing(route, unlisted)
         existing: Callable[[str], Entry | None]
         if policy is not ConflictPolicy.OVERWRITE or look:
             with target.naming():
@@ -385,11 +386,8 @@ class Engine:
         except StorageError as error:
             # The listing broke off: what was listed is done, the rest is said to be missing.
             yield failure(error, source.path)
-
-    def _listing(self, route: _Route) -> Iterator[Entry]:
-        if route.entry.is_directory:
-            return route.source.store.walk(route.source.key)
-        return iter([route.entry])
+        for missed in unlisted:
+            yield failure(missed.at(source.label + (missed.path or source.key)))
 
     # Work
 
@@ -495,6 +493,16 @@ class Engine:
             _prune(place)
         else:
             place.store.delete_directory(place.key)
+
+
+def _listing(route: _Route, unlisted: list[StorageError]) -> Iterator[Entry]:
+    """List a source; directories on this machine that cannot be listed do not hide the others."""
+    store, key = route.source.store, route.source.key
+    if not route.entry.is_directory:
+        return iter([route.entry])
+    if isinstance(store, LocalStore):
+        return store.walk(key, on_error=unlisted.append)
+    return store.walk(key)
 
 
 def _nothing(key: str) -> None:

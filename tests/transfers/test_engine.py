@@ -220,6 +220,24 @@ def test_a_listing_that_breaks_off_is_a_failure(local, bucket):
     assert (record.state, record.failures[0].path) == ("partial", "s3://bucket/p")
 
 
+def test_a_directory_that_cannot_be_listed_hides_no_other(local, bucket, monkeypatch):
+    plant(local.root / "src")
+    scandir = os.scandir
+
+    def denied(path):
+        if str(path).endswith("/deep"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    record = copy(at(local, "src"), at(bucket, "p"), recursive=True, move=True)
+    assert record.state == "partial"
+    assert [(f.path, f.kind) for f in record.failures] == [("shared:src/deep", "AccessDenied")]
+    assert record.files_done == 7
+    monkeypatch.undo()
+    assert (local.root / "src/deep/er/still/f").exists()
+
+
 def test_failures_are_capped_and_counted(local, bucket):
     for number in range(1100):
         bucket.objects[f"p/{number}"] = (b"x", datetime.now(timezone.utc))
