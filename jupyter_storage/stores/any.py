@@ -9,11 +9,12 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import fsspec
+from fsspec import AbstractFileSystem
 from fsspec.utils import get_protocol
 
 from jupyter_storage.errors import (
@@ -33,9 +34,6 @@ from jupyter_storage.redact import redact
 from jupyter_storage.stores.cloud_errors import from_cloud_error
 from jupyter_storage.stores.store import CHUNK, Progress, Store, Writer
 from jupyter_storage.stores.streams import Stream
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
 
 __all__ = ["AnyStore"]
 
@@ -217,7 +215,10 @@ class AnyStore(Store):
                 self.stat(to)
                 raise AlreadyExists("It exists already", path=to)
         self._make_parents(to)
-        self._move(self._path(key), to, recursive=entry.is_directory)
+        if entry.is_directory:
+            self._move_directory(key, to)
+        else:
+            self._move(self._path(key), to)
 
     # The rest
 
@@ -295,9 +296,32 @@ class AnyStore(Store):
         with suppress(NotFound):
             self._try(lambda: self._fs.rmdir(self._path(key)), key)
 
-    def _move(self, source: str, to: str, *, recursive: bool = False) -> None:
-        arguments = {"recursive": True} if recursive else {}
-        self._try(lambda: self._fs.mv(source, self._path(to), **arguments), to)
+    def _move(self, source: str, to: str) -> None:
+        """Move one file: by a rename where the file system has one, else by a copy."""
+        target = self._path(to)
+        if type(self._fs).mv is not AbstractFileSystem.mv:
+            self._try(lambda: self._fs.mv(source, target), to)
+            return
+        # fsspec's own mv would take '*', '?' and '[' in names for patterns.
+        self._try(lambda: self._fs.cp_file(source, target), to)
+        self._try(lambda: self._fs.rm_file(source), to)
+
+    def _move_directory(self, key: str, to: str) -> None:
+        if type(self._fs).mv is not AbstractFileSystem.mv:
+            self._try(lambda: self._fs.mv(self._path(key), self._path(to), recursive=True), to)
+            return
+        entries = list(self.walk(key))
+        self.make_directory(to)
+        for entry in entries:
+            target = to + entry.path[len(key) :]
+            if entry.is_directory:
+                self.make_directory(target)
+            else:
+                self._make_parents(target)
+                self._try(
+                    partial(self._fs.cp_file, self._path(entry.path), self._path(target)), target
+                )
+        self.delete_directory(key)
 
 
 class _AnyWriter(Writer):

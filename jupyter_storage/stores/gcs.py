@@ -126,7 +126,7 @@ class GCSStore(ObjectStore):
         try:
             return self._client.sign(key, self._key(key), expires)
         except StorageError as error:
-            if root_code(error):
+            if type(error) is not StorageError:
                 raise
             raise Unsupported(
                 "These credentials cannot make links",

@@ -78,12 +78,13 @@ class GCSClient:
         self.bucket = bucket
         arguments = dict(options)
         emulator = os.environ.get("STORAGE_EMULATOR_HOST") or ""
-        self.anonymous = bool(arguments.pop("anonymous", False))
+        anonymous = bool(arguments.pop("anonymous", False))
         credentials = arguments.pop("credentials_file", None)
         if credentials:
             arguments["token"] = str(Path(str(credentials)).expanduser())
-        if self.anonymous or (emulator and "token" not in arguments):
+        if anonymous or (emulator and "token" not in arguments):
             arguments["token"] = "anon"  # noqa: S105  it says that there is none
+        self.anonymous = arguments.get("token") == "anon"
         self._arguments = arguments
         endpoint = str(arguments.get("endpoint_url") or emulator)
         self.endpoint = endpoint or "Google Cloud Storage"

@@ -263,11 +263,13 @@ class LocalStore(Store):
             if target.is_dir() and not target.is_symlink():
                 raise AlreadyExists("A directory has that name", path=to)
             _make_directories(target.parent, self.root)
-            if not exclusive:
-                source.replace(target)
-            elif source.is_dir():
-                # rename(2) refuses a directory onto a file by itself.
+            if source.is_dir() and not source.is_symlink():
+                # rename(2) refuses a directory onto a file by itself; say it in our words.
+                if os.path.lexists(target):
+                    raise AlreadyExists("It exists already", path=to)
                 source.rename(target)
+            elif not exclusive:
+                source.replace(target)
             else:
                 # link(2) is the one rename that never replaces.
                 try:

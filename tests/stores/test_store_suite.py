@@ -1,0 +1,58 @@
+"""Every store passes the same suite."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from jupyter_storage.stores.opening import open_store
+from jupyter_storage.stores.retrying import RetryingStore
+from jupyter_storage.testing.store_suite import StoreSuite
+
+
+class TestLocal(StoreSuite):
+    modified_kept = True
+
+    @pytest.fixture
+    def store(self, tmp_path):
+        return open_store((tmp_path / "root").as_uri())
+
+
+class TestS3(StoreSuite):
+    @pytest.fixture
+    def store(self, s3_bucket):
+        store = open_store(f"s3://{s3_bucket}/some/prefix")
+        yield store
+        store.close()
+
+
+class TestS3BucketRoot(StoreSuite):
+    @pytest.fixture
+    def store(self, s3_bucket):
+        store = RetryingStore(open_store(f"s3://{s3_bucket}"))
+        yield store
+        store.close()
+
+
+class TestGCS(StoreSuite):
+    pages = False  # the emulator has no pages
+    races = False  # the emulator ignores ifGenerationMatch
+
+    @pytest.fixture
+    def store(self, gcs_bucket):
+        store = open_store(f"gs://{gcs_bucket}/some/prefix")
+        yield store
+        store.close()
+
+
+class TestMemory(StoreSuite):
+    races = False  # AnyStore looks, then renames
+
+    @pytest.fixture
+    def store(self):
+        store = open_store(f"memory://{uuid4().hex}/prefix")
+        yield store
+        filesystem, root = store.filesystem()
+        if filesystem.exists(root):
+            filesystem.rm(root, recursive=True)
