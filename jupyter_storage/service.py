@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.config import Settings
-from jupyter_storage.errors import InvalidRequest, IsADirectory
+from jupyter_storage.errors import InvalidRequest, IsADirectory, NotFound
 from jupyter_storage.listings import Listings, SortKey
 from jupyter_storage.locations import PRIVATE_PREFIX, Locations
 from jupyter_storage.paths import join, parent
@@ -22,7 +22,7 @@ from jupyter_storage.records import (
     Entry,
     Page,
     Plan,
-    RestoreRecord,
+    SnapshotRecord,
     TierRecord,
     TransferRecord,
 )
@@ -465,12 +465,16 @@ class Service:
         directory = self.settings.project / target
 
         def work(meter: Meter, cancel: threading.Event) -> None:
-            result: RestoreRecord = self.snapshots.restore(
-                snapshot,
-                directory,
-                overwrite=overwrite,
-                progress=meter.add,
-                cancel=cancel,
+            meter.run()
+            chosen = self._snapshot(snapshot)
+            meter.expect(chosen.bytes or 0, chosen.files or 0)
+
+            def progress(size: int, files: int) -> None:
+                meter.add(size)
+                meter.done(files)
+
+            result = self.snapshots.restore(
+                chosen.id, directory, overwrite=overwrite, progress=progress, cancel=cancel
             )
             for failure in result.failures:
                 meter.fail(failure)
@@ -481,6 +485,16 @@ class Service:
         """Stop transfers and give back connections. Snapshots are stopped by who started them."""
         self._jobs.close()
         self._locations.close()
+
+    def _snapshot(self, name: str) -> SnapshotRecord:
+        snapshots = self.snapshots.list()
+        for snapshot in snapshots:
+            if name == "latest" or snapshot.id.startswith(name):
+                return snapshot
+        raise NotFound(
+            f"There is no snapshot '{name}' of this workspace",
+            hint="'jupyter storage snapshot list' shows them.",
+        )
 
     def _upload_target(self, path: str) -> Place:
         place = self._locations.place(path)
