@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.ui.server import TOKEN, Lab
+from .server import TOKEN, Lab
 
 
 class Panel:

@@ -1,0 +1,168 @@
+"""Looking around: tiers, folders, keyboard, names that want to be HTML, accessibility."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from .panel import Panel
+from .server import REPOSITORY, Lab
+
+AXE = REPOSITORY / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def test_panel_shows_five_tiers_with_scope_lifetime_and_room(panel: Panel):
+    names = panel.node.locator(".jp-Storage-tierName")
+    expect(names).to_have_text(["local", "cluster", "user", "shared", "artifacts"])
+    local = panel.tier("local")
+    expect(local).to_contain_text("this node only · gone with the node")
+    expect(local).to_contain_text("free")
+    expect(local.get_by_role("meter")).to_have_attribute("aria-valuenow", _number())
+    expect(panel.tier("artifacts")).to_contain_text("of 100 GB")
+
+
+def _number():
+    import re
+
+    return re.compile(r"\d+")
+
+
+def test_sorting_by_size_turns_round(panel: Panel, shared: Path):
+    for name, size in (("a", 30), ("b", 10), ("c", 20)):
+        (shared / name).write_bytes(b"x" * size)
+    panel.open_directory(f"shared:{shared.name}")
+    assert panel.names() == ["a", "b", "c"]
+    header = panel.grid.get_by_role("columnheader", name="Size")
+    header.get_by_role("button").click()
+    expect(header).to_have_attribute("aria-sort", "descending")
+    expect(panel.rows.first).to_contain_text("a")
+    header.get_by_role("button").click()
+    expect(header).to_have_attribute("aria-sort", "ascending")
+    expect(panel.rows.first).to_contain_text("b")
+    assert panel.names() == ["b", "c", "a"]
+
+
+def test_huge_folder_is_paged_and_only_seen_rows_are_in_the_document(panel: Panel, shared: Path):
+    for i in range(2300):
+        (shared / f"f{i:05}").touch()
+    panel.open_directory(f"shared:{shared.name}")
+    expect(panel.node.get_by_role("status").first).to_contain_text("First 500 items")
+    assert panel.rows.count() < 80
+    panel.rows.first.click()
+    # Each End goes to the last one that is loaded, and asks for more.
+    for _ in range(10):
+        panel.page.keyboard.press("End")
+        panel.settle()
+        if panel.grid.get_attribute("aria-rowcount") == "2301":
+            break
+    panel.page.keyboard.press("End")
+    expect(panel.focused).to_contain_text("f02299")
+    assert panel.rows.count() < 80
+    panel.page.keyboard.press("Home")
+    expect(panel.focused).to_contain_text("f00000")
+
+
+def test_hostile_names_are_text(panel: Panel, shared: Path, page: Page):
+    name = "<img src=x onerror=\"document.title='hacked'\">"
+    (shared / name).write_text("x")
+    panel.open_directory(f"shared:{shared.name}")
+    expect(panel.row(name)).to_be_visible()
+    panel.row(name).click()
+    page.keyboard.press("F2")
+    expect(page.locator(".jp-Dialog")).to_contain_text(name)
+    page.keyboard.press("Escape")
+    panel.row(name).click()
+    page.keyboard.press("Delete")
+    expect(page.locator(".jp-Dialog")).to_contain_text(name)
+    panel.dialog_button("Delete").click()
+    expect(panel.transfer("Delete")).to_contain_text(name)
+    expect(panel.row(name)).to_have_count(0)
+    assert page.locator("img[src='x']").count() == 0
+    assert page.title() != "hacked"
+
+
+def test_everything_by_keyboard(panel: Panel, shared: Path, page: Page):
+    (shared / "alpha").mkdir()
+    (shared / "alpha" / "inner.txt").write_text("x")
+    for name in ("beta.txt", "gamma.txt", "gant.txt"):
+        (shared / name).write_text(name)
+    panel.open_directory(f"shared:{shared.name}")
+    keys = page.keyboard
+
+    panel.grid.locator("[tabindex='0']").first.focus()
+    assert panel.grid.locator(".jp-Storage-item[tabindex='0']").count() == 1
+    keys.press("ArrowDown")
+    expect(panel.focused).to_contain_text("alpha")
+    keys.press("Enter")
+    expect(panel.focused).to_contain_text("inner.txt")
+    keys.press("Backspace")
+    expect(panel.focused).to_contain_text("alpha")
+    keys.press("End")
+    expect(panel.focused).to_contain_text("gant.txt")
+    keys.press("Home")
+    keys.type("gan")
+    expect(panel.focused).to_contain_text("gant.txt")
+    keys.press("Shift+ArrowUp")
+    expect(panel.grid.locator("[role=row][aria-selected=true]")).to_have_count(2)
+    keys.press("Escape")
+    expect(panel.grid.locator("[role=row][aria-selected=true]")).to_have_count(0)
+    keys.press("ControlOrMeta+a")
+    expect(panel.grid.locator("[role=row][aria-selected=true]")).to_have_count(4)
+
+    keys.press("Home")
+    keys.press("ArrowDown")
+    expect(panel.focused).to_contain_text("beta.txt")
+    keys.press("F2")
+    page.locator(".jp-Dialog input").fill("renamed.txt")
+    keys.press("Enter")
+    expect(panel.focused).to_contain_text("renamed.txt")
+    assert (shared / "renamed.txt").read_text() == "beta.txt"
+
+    keys.press("Delete")
+    expect(page.locator(".jp-Dialog")).to_contain_text("cannot be undone")
+    keys.press("Escape")
+    expect(panel.focused).to_contain_text("renamed.txt")
+    keys.press("Delete")
+    panel.dialog_button("Delete").focus()
+    keys.press("Enter")
+    expect(panel.row("renamed.txt")).to_have_count(0)
+    assert not (shared / "renamed.txt").exists()
+    # The keyboard is still in the rows.
+    keys.press("Home")
+    expect(panel.focused).to_contain_text("alpha")
+
+
+def test_missing_folder_says_so_and_a_retry_finds_it(
+    panel: Panel, shared: Path, page: Page, complaints: list[str]
+):
+    (shared / "here").mkdir()
+    panel.open_directory(f"shared:{shared.name}/here")
+    (shared / "here").rmdir()
+    panel.tool("Look again at tiers and files").click()
+    alert = panel.node.get_by_role("alert")
+    expect(alert).to_contain_text("No such file or directory")
+    (shared / "here").mkdir()
+    alert.get_by_role("button", name="Retry").click()
+    expect(panel.grid).to_be_visible()
+    complaints.clear()
+
+
+def test_axe_finds_no_violation(panel: Panel, shared: Path, page: Page, lab: Lab):
+    (shared / "folder").mkdir()
+    (shared / "file.txt").write_text("x")
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+        )
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+        panel.open_directory(f"shared:{shared.name}")
+        panel.row("file.txt").click()
+        page.add_script_tag(path=AXE)
+        result = page.evaluate("axe.run('#jp-storage-panel', {resultTypes: ['violations']})")
+        found = [
+            f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for violation in result["violations"]
+            for node in violation["nodes"]
+        ]
+        assert found == []
