@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import RawIOBase
+from pathlib import Path
 
 from jupyter_storage.errors import Conflict
 from jupyter_storage.paths import join
@@ -103,7 +104,7 @@ class Archive:
             If something cannot be listed.
         """
         files = size = offset = directory = count = 0
-        for member in self._members():
+        for member in self._members(modes=False):
             info = member.info
             name = len(info.filename.encode())
             large = info.file_size * 1.05 > _LIMIT  # as zipfile decides it
@@ -161,13 +162,16 @@ class Archive:
         finally:
             writer.close()
 
-    def _members(self) -> Iterator[_Member]:
+    def _members(self, *, modes: bool = True) -> Iterator[_Member]:
         for (store, key, _), name in self._items:
             entry = store.stat(key)
-            yield _member(store, entry, name)
+            base = store.local_path(key) if modes else None
+            yield _member(store, entry, name, base)
             if entry.is_directory:
                 for below in store.walk(key):
-                    yield _member(store, below, join(name, below.path[len(key) :].lstrip("/")))
+                    inside = below.path[len(key) :].lstrip("/")
+                    path = None if base is None else base / inside
+                    yield _member(store, below, join(name, inside), path)
 
 
 class _Sink(RawIOBase):
@@ -262,12 +266,12 @@ def _link(entry: Entry) -> bytes:
     return (entry.link or "").encode("utf-8", "surrogateescape")
 
 
-def _member(store: Store, entry: Entry, name: str) -> _Member:
+def _member(store: Store, entry: Entry, name: str, path: Path | None) -> _Member:
     # Names that are not UTF-8 on disk cannot be told to an unpacker: show that with U+FFFD.
     name = "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in name)
     info = zipfile.ZipInfo(name + "/" if entry.is_directory else name)
     info.create_system = 3  # Unix: the upper half of external_attr is a mode
-    info.external_attr = _mode(store, entry) << 16
+    info.external_attr = _mode(entry, path) << 16
     if entry.is_directory:
         info.external_attr |= 0x10  # MS-DOS's directory flag
     elif entry.type == "symlink":
@@ -279,10 +283,9 @@ def _member(store: Store, entry: Entry, name: str) -> _Member:
     return _Member(store, entry, info)
 
 
-def _mode(store: Store, entry: Entry) -> int:
+def _mode(entry: Entry, path: Path | None) -> int:
     if entry.type == "symlink":
         return stat.S_IFLNK | 0o777
-    path = store.local_path(entry.path)
     try:
         if path is not None:
             # The sticky and set-ID bits are nobody's business on another machine.
