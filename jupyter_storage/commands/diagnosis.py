@@ -199,7 +199,10 @@ def _sources(name: str, variables: tuple[str, ...], files: tuple[str, ...], hint
 
 
 def _space(settings: Settings) -> Iterator[Check]:
-    for name, path in (("project's disk", settings.project), ("state", settings.data_directory)):
+    for name, path in (
+        ("project's disk", settings.project),
+        ("state's disk", settings.data_directory),
+    ):
         existing = next(each for each in (path, *path.parents) if each.exists())
         free = shutil.disk_usage(existing).free
         message = f"{human_size(free)} free at {existing}"

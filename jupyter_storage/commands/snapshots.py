@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +14,8 @@ from jupyter_storage.commands.command import Command, Context
 from jupyter_storage.commands.rendering import human_size, human_time, plural
 from jupyter_storage.commands.results import Column, Outcome, Record, Table
 from jupyter_storage.commands.tiers import exports
-from jupyter_storage.commands.transfers import Interrupted, follow
+from jupyter_storage.commands.transfers import TICK, Interrupted, follow
+from jupyter_storage.records import TransferRecord
 
 __all__ = ["COMMANDS"]
 
@@ -39,7 +44,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _now(arguments: argparse.Namespace, context: Context) -> Outcome:
     service = context.service(project=arguments.project)
     try:
-        record = service.snapshots.now()
+        with context.face.progress("Reading") as show:
+            record = service.snapshots.now(progress=_counted(show))
     except KeyboardInterrupt:
         raise Interrupted(
             "The snapshot was not finished", hint="The repository is as it was before."
@@ -52,6 +58,25 @@ def _now(arguments: argparse.Namespace, context: Context) -> Outcome:
     # A file that cannot be read is retried by the next snapshot; the rest is safe.
     value = Record(record, text=text)
     return Outcome(value, int(bool(record.failures)), record.failures, len(record.failures))
+
+
+def _counted(show: Callable[[TransferRecord], None]) -> Callable[[int, int], None]:
+    """Add up what was read. How much there is to read shows only at the end."""
+    done = TransferRecord("snapshot", "snapshot", (), None, "running")
+    shown = 0.0
+    lock = threading.Lock()
+
+    def add(size: int, files: int) -> None:
+        nonlocal done, shown
+        with lock:
+            done = replace(
+                done, bytes_done=done.bytes_done + size, files_done=done.files_done + files
+            )
+            if time.monotonic() - shown > TICK:
+                shown = time.monotonic()
+                show(done)
+
+    return add
 
 
 def _list(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -70,7 +95,7 @@ def _configure_restore(parser: argparse.ArgumentParser) -> None:
 
 def _restore(arguments: argparse.Namespace, context: Context) -> Outcome:
     service = context.service(project=arguments.project)
-    target = str(Path.cwd() / Path(arguments.target).expanduser())
+    target = os.path.abspath(Path(arguments.target).expanduser())  # noqa: PTH100  links stay links
     return follow(
         service,
         lambda: service.restore(arguments.snapshot, target, overwrite=arguments.overwrite),

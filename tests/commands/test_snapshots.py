@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+
+@pytest.fixture
+def project(directory):
+    (directory / "a.txt").write_text("one")
+    (directory / "sub").mkdir()
+    (directory / "sub/b.txt").write_text("two")
+    return directory
+
+
+def test_a_snapshot_is_taken_listed_and_restored(call, project, tmp_path):
+    taken = call("snapshot", "now", "--json").json
+    assert taken["files"] == 2
+    assert [each["id"] for each in call("snapshot", "list", "--json").json] == [taken["id"]]
+    assert taken["short_id"] in call("snapshot", "list").out
+    assert taken["short_id"] in call("snapshot", "status").out
+    done = call("snapshot", "restore", taken["short_id"], "--target", tmp_path / "back")
+    assert done.out.startswith("Restored 2 files, 6 B")
+    assert (tmp_path / "back/sub/b.txt").read_text() == "two"
+
+
+def test_a_restore_replaces_nothing_unless_told(call, project, tmp_path):
+    call("snapshot", "now")
+    (project / "a.txt").write_text("mine")
+    done = call("snapshot", "restore", "latest", "--target", ".")
+    assert done.status == 1
+    assert "--overwrite" in done.err
+    assert (project / "a.txt").read_text() == "mine"
+    assert call("snapshot", "restore", "latest", "--target", ".", "--overwrite").status == 0
+    assert (project / "a.txt").read_text() == "one"
+
+
+def test_the_project_can_be_named(call, project, tmp_path, monkeypatch):
+    taken = call("snapshot", "now", "--json").json
+    monkeypatch.chdir(tmp_path)
+    assert call("snapshot", "list", "--json").json == []
+    listed = call("snapshot", "list", "--json", "--project", project).json
+    assert [each["id"] for each in listed] == [taken["id"]]
+
+
+def test_in_a_terminal_of_the_server_the_project_is_the_server_s(call, project, monkeypatch):
+    monkeypatch.setenv("JUPYTER_STORAGE_PROJECT", str(project))
+    monkeypatch.chdir(project / "sub")
+    assert call("snapshot", "now", "--json").json["paths"] == [str(project)]
+
+
+def test_an_unknown_snapshot_is_told(call, project, tmp_path):
+    call("snapshot", "now")
+    done = call("snapshot", "restore", "ffffffff", "--target", tmp_path / "back")
+    assert done.status == 1
+    assert "snapshot list" in done.err
+    assert not (tmp_path / "back").exists()
+
+
+@pytest.mark.skipif(not shutil.which("restic"), reason="stock restic is not installed")
+def test_stock_restic_works_with_what_env_prints(call, project, tmp_path):
+    taken = call("snapshot", "now", "--json").json
+    lines = call("snapshot", "env").out
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f"{lines}\nrestic --no-cache snapshots && restic --no-cache check --read-data",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert done.returncode == 0, done.stderr
+    assert taken["short_id"] in done.stdout
+    values = call("snapshot", "env", "--json").json
+    assert set(values) >= {"RESTIC_REPOSITORY", "RESTIC_PASSWORD_FILE"}
+
+
+def test_the_doctor_finds_the_snapshots_and_shows_no_secret(call, project, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "also-secret")
+    monkeypatch.setenv("JUPYTER_STORAGE_TIERS", '{"data": "s3://nosuch-bucket/x"}')
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("JUPYTER_STORAGE_CHECK_TIMEOUT", "1")
+    call("snapshot", "now")
+    done = call("doctor")
+    assert "secret" not in done.out + done.err
+    assert "found AWS_ACCESS_KEY_ID" in done.out
+    checks = {check["name"]: check for check in call("doctor", "--json").json}
+    assert checks["snapshots"]["state"] == "ok"
+    assert checks["tier data"]["state"] == "problem"
+    assert checks["tier data"]["hint"]
+    assert done.status == 1
