@@ -1,0 +1,346 @@
+"""Snapshots that stock restic judges."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import tree_of
+
+from jupyter_storage.errors import Cancelled, NotFound
+from jupyter_storage.snapshots import contents
+from jupyter_storage.snapshots.capture import capture
+from jupyter_storage.snapshots.restore import restore
+
+TAGS = ("workspace:test",)
+
+
+@pytest.fixture
+def snapshot(project, open_repository):
+    def snapshot(**options):
+        return capture(open_repository(), project, tags=TAGS, **options)
+
+    return snapshot
+
+
+@pytest.fixture
+def restored(open_repository, tmp_path):
+    def restored(identifier="latest"):
+        repository = open_repository()
+        repository.refresh()
+        chosen = repository.find_snapshot(identifier, repository.snapshots())
+        target = tmp_path / f"out-{time.monotonic_ns()}"
+        assert restore(repository, chosen, target).failures == ()
+        return target
+
+    return restored
+
+
+def fill(project: Path) -> None:
+    """Everything that a directory may hold."""
+    for name in [
+        b"<img src=x onerror=alert(1)>",
+        b"new\nline",
+        b"bad\xff",
+        b'q"\\',
+        "ü😀".encode(),
+    ]:
+        (project / os.fsdecode(name)).write_bytes(name * 3)
+    (project / "empty").touch()
+    (project / "a/b/c").mkdir(parents=True)
+    (project / "a/deep").write_text("deep")
+    (project / "large").write_bytes(os.urandom(5_000_000))
+    (project / "text").write_text("line of text\n" * 400_000)
+    with (project / "sparse").open("wb") as file:
+        file.truncate(20_000_000)
+        file.seek(10_000_000)
+        file.write(b"island")
+    (project / "dangling").symlink_to("nowhere")
+    (project / "absolute").symlink_to("/etc/hostname")
+    os.link(project / "text", project / "a/hard")
+    (project / "private").write_text("x")
+    (project / "private").chmod(0o000)
+    (project / "script").write_text("#!")
+    (project / "script").chmod(0o4755)
+    os.utime(project / "script", ns=(1, 1234567890123456789))
+    (project / "a").chmod(0o500)
+
+
+def test_restic_restores_what_we_capture(project, snapshot, restic, tmp_path):
+    fill(project)
+    record = snapshot()
+    assert record.failures == ()
+    assert record.files == sum(len(files) for _, _, files in os.walk(project))
+    restic("restore", "latest", "--target", tmp_path / "theirs")
+    assert tree_of(tmp_path / "theirs" / project.relative_to("/")) == tree_of(project)
+
+
+def test_we_restore_what_we_capture(project, snapshot, restored, restic):
+    fill(project)
+    snapshot()
+    out = restored()
+    assert tree_of(out) == tree_of(project)
+    assert (out / "sparse").stat().st_blocks * 512 < 10_000_000
+
+
+def test_we_restore_what_restic_captures(project, open_repository, restored, restic):
+    fill(project)
+    open_repository()
+    restic("backup", project)
+    assert tree_of(restored()) == tree_of(project)
+
+
+def test_taking_turns_with_restic(project, snapshot, restored, restic):
+    fill(project)
+    first = snapshot()
+    (project / "one").write_text("by restic")
+    restic("backup", "--tag", TAGS[0], project)
+    (project / "two").write_text("by us")
+    record = snapshot()
+    assert record.parent != first.id
+    assert (record.files_new, record.files_changed) == (1, 0)
+    (project / "three").write_text("by restic")
+    restic("backup", project)
+    restic("forget", "--keep-last", "1", "--group-by", "", "--prune")
+    assert tree_of(restored()) == tree_of(project)
+
+
+def test_nothing_changed_writes_nothing(project, snapshot, store, restic):
+    fill(project)
+    first = snapshot()
+    before = set(tree_of(store.root))
+    assert snapshot().id == first.id
+    assert set(tree_of(store.root)) == before
+    forced = snapshot(force=True)
+    assert forced.id != first.id
+    assert forced.parent == first.id
+
+
+def test_only_changed_files_are_read(project, snapshot, restic, monkeypatch):
+    for number in range(20):
+        (project / f"file{number}").write_text(str(number))
+    snapshot()
+    (project / "file7").write_text("changed")
+    (project / "file8").unlink()
+    (project / "file20").write_text("new")
+    read = []
+    original = contents.ContentReader.read
+    monkeypatch.setattr(
+        contents.ContentReader,
+        "read",
+        lambda self, directory, name, names: (
+            read.append(name) or original(self, directory, name, names)
+        ),
+    )
+    record = snapshot()
+    assert read == ["file20", "file7"]
+    assert (record.files_new, record.files_changed, record.files_removed) == (1, 1, 1)
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(project, snapshot, restored, restic):
+    (project / "file").write_text("one")
+    status = (project / "file").stat()
+    snapshot()
+    (project / "file").write_text("two")
+    os.utime(project / "file", ns=(status.st_atime_ns, status.st_mtime_ns))
+    snapshot()
+    assert (restored() / "file").read_text() == "two"
+
+
+def test_a_pruned_blob_is_written_again(project, open_repository, restored, restic):
+    """A repository that stays open must not trust what it knew before somebody pruned."""
+    (project / "file").write_bytes(os.urandom(100_000))
+    warm = open_repository()
+    capture(warm, project, tags=TAGS)
+    content = (project / "file").read_bytes()
+    (project / "file").unlink()
+    restic("backup", project)
+    restic("forget", "--keep-last", "1", "--group-by", "", "--prune")
+    (project / "again").write_bytes(content)
+    capture(warm, project, tags=TAGS)
+    assert (restored() / "again").read_bytes() == content
+
+
+def test_ignored_files_are_left_out(project, snapshot, restored, restic, tmp_path):
+    (project / "sub/cache").mkdir(parents=True)
+    (project / ".gitignore").write_text("*.log\n")
+    (project / "sub/.storageignore").write_text("cache/\n!keep.log\n")
+    (project / ".anyscaleignore").write_text("/secret\n")
+    for name in ("a.log", "secret", "sub/keep.log", "sub/other.log", "sub/cache/x", "sub/secret"):
+        (project / name).write_text(name)
+    (project / ".git").mkdir()
+    (project / ".git/HEAD").write_text("ref")
+    (project / ".~jupyter_storage-1").write_text("a write under way")
+    (project / "tiers").mkdir()
+    (project / "tiers/x").touch()
+    snapshot(excluded=[project / "tiers"])
+    out = restored()
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    rules = {".gitignore", ".anyscaleignore", "sub/.storageignore"}
+    assert names == {*rules, "sub/keep.log", "sub/secret", ".git/HEAD"}
+    snapshot(gitignore=False)
+    assert (restored() / "a.log").exists()
+
+
+def test_a_file_that_always_changes_keeps_its_version(
+    project, snapshot, restored, restic, monkeypatch
+):
+    (project / "busy").write_text("first")
+    (project / "calm").write_text("calm")
+    snapshot()
+    original = contents.ContentReader._store
+
+    def disturbed(self, file, start):
+        result = original(self, file, start)
+        if b"busy" in start or b"first" in start:
+            with (project / "busy").open("a") as other:
+                other.write("busy")
+        return result
+
+    monkeypatch.setattr(contents.ContentReader, "_store", disturbed)
+    (project / "busy").write_text("busy")
+    (project / "calm").write_text("calmer")
+    record = snapshot()
+    assert [failure.path for failure in record.failures] == ["busy"]
+    assert "changes all the time" in record.failures[0].message
+    out = restored()
+    assert (out / "busy").read_text() == "first"
+    assert (out / "calm").read_text() == "calmer"
+    monkeypatch.undo()
+    assert snapshot().failures == ()
+    assert (restored() / "busy").read_text() == (project / "busy").read_text()
+
+
+def test_a_file_that_vanishes_during_the_scan_is_no_failure(
+    project, snapshot, restored, restic, monkeypatch
+):
+    (project / "a").write_text("a")
+    (project / "b").write_text("b")
+    original = contents.ContentReader.read
+
+    def read(self, directory, name, names):
+        (project / "b").unlink(missing_ok=True)
+        return original(self, directory, name, names)
+
+    monkeypatch.setattr(contents.ContentReader, "read", read)
+    record = snapshot()
+    assert record.failures == ()
+    assert os.listdir(restored()) == ["a"]
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs Unix users")
+def test_unreadable_files_are_listed_and_the_rest_is_captured(project, tmp_path, restic, store):
+    (project / "open").write_text("open")
+    (project / "closed").write_text("closed")
+    (project / "closed").chmod(0)
+    (project / "shut").mkdir()
+    (project / "shut").chmod(0)
+    script = (
+        "import os, json, sys\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "from pathlib import Path\n"
+        "from jupyter_storage.stores.local import LocalStore\n"
+        "from jupyter_storage.snapshots.repository import Repository\n"
+        "from jupyter_storage.snapshots.capture import capture\n"
+        "repository = Repository.create(LocalStore(Path(sys.argv[2])), 'correct horse')\n"
+        "record = capture(repository, Path(sys.argv[1]))\n"
+        "print(json.dumps([sorted(f.path for f in record.failures), record.files]))\n"
+    )
+    if os.geteuid() != 0:
+        script = script.replace("os.setgid(65534); os.setuid(65534)\n", "")
+    for directory in [*tmp_path.parents][:-2]:
+        if directory.stat().st_uid == os.geteuid():
+            directory.chmod(directory.stat().st_mode | 0o755)
+    tmp_path.chmod(0o777)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(project), str(store.root)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    (project / "shut").chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [["closed", "shut"], 1]
+
+
+@pytest.mark.parametrize("journal", ["wal", "delete"])
+def test_a_database_under_a_writer_is_whole(project, snapshot, restored, restic, journal):
+    path = project / "data.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"pragma journal_mode={journal}")
+        connection.execute("create table t (a integer, b blob)")
+    connection.close()
+    stop = threading.Event()
+
+    def write():
+        connection = sqlite3.connect(path, timeout=30)
+        number = 0
+        while not stop.is_set():
+            with connection:
+                for _ in range(50):
+                    number += 1
+                    connection.execute("insert into t values (?, ?)", (number, os.urandom(3000)))
+        connection.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(3):
+            time.sleep(0.15)
+            assert snapshot().failures == ()
+            out = restored()
+            assert [p.name for p in out.iterdir() if p.name.startswith("data.db")] == ["data.db"]
+            connection = sqlite3.connect(out / "data.db")
+            assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+            count, last = connection.execute("select count(*), max(a) from t").fetchone()
+            connection.close()
+            assert count == (last or 0)
+            assert count % 50 == 0
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_a_database_at_rest_leaves_nothing_behind(project, snapshot, restored, restic):
+    path = project / "data.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("pragma journal_mode=wal")
+        connection.execute("create table t (a)")
+    connection.close()
+    (project / "fake.db").write_bytes(b"SQLite format 3\0 and then nothing of the kind")
+    before = tree_of(project)
+    assert snapshot().failures == ()
+    assert tree_of(project) == before
+    assert tree_of(restored()) == before
+
+
+def test_a_cancelled_capture_publishes_nothing(project, open_repository, restic):
+    (project / "file").write_text("x")
+    cancel = threading.Event()
+    cancel.set()
+    repository = open_repository()
+    with pytest.raises(Cancelled):
+        capture(repository, project, cancel=cancel)
+    assert open_repository().snapshots() == []
+    assert repository.list_files("locks") == []
+
+
+def test_a_missing_project_directory_is_said(tmp_path, open_repository, restic):
+    with pytest.raises(NotFound, match="does not exist"):
+        capture(open_repository(), tmp_path / "missing")
+
+
+def test_extended_attributes_survive(project, snapshot, restored, restic):
+    (project / "file").write_text("x")
+    try:
+        os.setxattr(project / "file", "user.origin", b"\xff\x00bytes")
+    except OSError:
+        pytest.skip("no extended attributes on this file system")
+    snapshot()
+    assert os.getxattr(restored() / "file", "user.origin") == b"\xff\x00bytes"
