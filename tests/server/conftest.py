@@ -58,7 +58,8 @@ def tier(tmp_path):
 class Client:
     """Sends requests as they are, and gives back responses of any status."""
 
-    def __init__(self, client: Any, base_url: str, headers: dict[str, str]) -> None:
+    def __init__(self, client: Any, extension: Any, base_url: str, headers: dict[str, str]) -> None:
+        self.extension = extension
         self._client = client
         self.base_url = base_url
         self.headers = headers
@@ -92,7 +93,7 @@ class Client:
 
 @pytest.fixture
 def api(extension, http_server_client, jp_auth_header, jp_base_url):
-    return Client(http_server_client, jp_base_url, jp_auth_header)
+    return Client(http_server_client, extension, jp_base_url, jp_auth_header)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from http.cookies import SimpleCookie
@@ -172,8 +173,6 @@ async def test_a_wrong_xsrf_token_may_not(api, file, cookies):
 
 
 async def test_a_streamed_body_is_not_read_before_the_check(api, extension, file, port, cookies):
-    import asyncio
-
     for headers in ("", f"Cookie: {cookie_header(cookies)['Cookie']}\r\n"):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         path = f"{api.base_url}{BASE.lstrip('/')}files/shared/a.txt"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -156,8 +157,6 @@ async def test_after_the_stop_every_request_is_told_so(api, extension, tier):
 
 
 async def test_the_stop_ends_uploads_under_way(api, port, extension, tier):
-    import asyncio
-
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     head = "\r\n".join(
         [

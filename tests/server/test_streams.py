@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import threading
 import time
 import zlib
+from contextlib import contextmanager
 
 import pytest
 
-from jupyter_storage.errors import Unreachable
+from jupyter_storage.errors import NoSpace, Unreachable
+from jupyter_storage.server import receiving
 from jupyter_storage.server.app import BASE
 from jupyter_storage.server.receiving import PIECE
 
@@ -89,8 +92,6 @@ class Source:
 @pytest.fixture
 def serve(service, tier, monkeypatch):
     """Let the file 'large' come from a source."""
-    from contextlib import contextmanager
-
     with (tier / "large").open("wb") as file:
         file.truncate(200 * PIECE)
 
@@ -248,8 +249,6 @@ async def test_a_slow_store_slows_the_sender(connect, service, tier, monkeypatch
 
 
 async def test_an_upload_that_the_store_refuses_midway_says_why(api, service, tier, monkeypatch):
-    from jupyter_storage.errors import NoSpace
-
     create = service.create
 
     def full(*args, **options):
@@ -277,8 +276,6 @@ async def test_a_client_that_asks_first_is_refused_before_it_sends(connect, tier
 
 
 async def test_a_refused_body_is_not_read_for_ever(connect, tier, monkeypatch):
-    from jupyter_storage.server import receiving
-
     monkeypatch.setattr(receiving, "DRAINED", 2 * PIECE)
     (tier / "there").write_text("x")
     connection = await connect()
@@ -327,8 +324,6 @@ async def test_a_large_body_passes_the_server_s_own_limit(api, jp_serverapp, tie
 
 
 async def begin(api, path="shared:up.bin", size=3 * PIECE, **options):
-    import json
-
     response = await api("POST", "uploads", json_body={"path": path, "size": size, **options})
     assert response.code == 201, response.body
     return json.loads(response.body)["id"]
@@ -394,8 +389,6 @@ async def test_pieces_are_checked_and_put_together(api, tier):
         assert response.code == 204
         again = await api("PATCH", f"uploads/{identifier}", body=piece, headers=right)
         assert again.code == 409
-    import json
-
     first = await api("POST", f"uploads/{identifier}/commit", body=b"")
     assert json.loads(first.body)["path"] == "shared:up.bin"
     assert json.loads(first.body)["modified"] == "2020-02-03T04:05:06Z"
@@ -458,8 +451,6 @@ async def test_a_piece_needs_its_offset_and_an_upload(api, tier):
 
 
 async def test_an_aborted_upload_leaves_nothing(api, tier):
-    import json
-
     identifier = await begin(api)
     listed = json.loads((await api("GET", "uploads")).body)["uploads"]
     assert [upload["id"] for upload in listed] == [identifier]

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import pytest
 
-from jupyter_storage.records import Change, TransferRecord
+from jupyter_storage.records import Change, Failure, TransferRecord
 from jupyter_storage.server.emitter import INTERVAL, SCHEMAS, Emitter
 
 
@@ -156,12 +157,15 @@ async def test_events_are_few_and_the_last_is_never_lost(extension, heard, jp_se
             emitter.tell("change", Change("shared", "a"))
         emitter.tell("transfer", TransferRecord("t", "copy", (), None, "done", 1000))
 
+    begun = time.monotonic()
     await asyncio.to_thread(burst)
+    took = time.monotonic() - begun
     await asyncio.sleep(3 * INTERVAL)
     transfers = [data for schema, data in heard if schema == SCHEMAS["transfer"]]
-    assert len(transfers) <= 4
+    most = 3 + took / INTERVAL
+    assert len(transfers) <= most
     assert (transfers[-1]["state"], transfers[-1]["bytes_done"]) == ("done", 1000)
-    assert len(heard) - len(transfers) <= 4
+    assert len(heard) - len(transfers) <= most
     emitter.close()
     emitter.tell("change", Change("shared", "late"))
     await asyncio.sleep(INTERVAL / 2)
@@ -179,8 +183,6 @@ async def test_an_event_that_cannot_be_emitted_breaks_nothing(api, extension, ti
 
 
 async def test_a_secret_in_a_failure_is_not_told(extension, heard):
-    from jupyter_storage.records import Failure
-
     failure = Failure("shared:token=1.txt", "Unreachable", "url https://u:hunter2@host failed")
     extension._heard(
         "transfer", TransferRecord("s", "copy", (), None, "failed", failures=(failure,))
