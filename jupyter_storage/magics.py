@@ -97,20 +97,14 @@ class _Bar:
             self._handle.update(shown)
 
     def _html(self, record: TransferRecord) -> str:
-        from jupyter_storage.commands.rendering import human_size
+        from jupyter_storage.commands.rendering import fraction, progress_text
 
-        text = human_size(record.bytes_done)
-        if record.bytes_total is not None:
-            text += f" of {human_size(record.bytes_total)}"
-        if record.files_total is not None:
-            text += f", {record.files_done:,} of {record.files_total:,} files"
         # Without a value the bar moves by itself: how much there is to do is not known yet.
-        done, total = record.bytes_done, record.bytes_total
-        if not total:
-            done, total = record.files_done, record.files_total
-        value = f" value='{min(1.0, done / total):.4f}'" if total else ""
+        done = fraction(record)
+        value = "" if done is None else f" value='{done:.4f}'"
         title = html.escape(self._title)
-        return f"{title} <progress max='1'{value} aria-label='{title}'></progress> {text}"
+        bar = f"<progress max='1'{value} aria-label='{title}'></progress>"
+        return f"{title} {bar} {html.escape(progress_text(record))}"
 
 
 def storage(line: str, cell: str | None = None) -> Any:
@@ -134,14 +128,24 @@ def storage(line: str, cell: str | None = None) -> Any:
         Shown as two lines, without a traceback.
     """
     from jupyter_storage.commands.parser import HelpShown
-    from jupyter_storage.errors import StorageError
+    from jupyter_storage.errors import StorageError, from_os_error
 
     try:
         return _run(line, cell)
     except HelpShown:
         return None
-    except StorageError as error:
-        raise _shown(error) from None
+    except Exception as error:
+        if "--debug" in line.split():
+            raise
+        if isinstance(error, StorageError):
+            raise _shown(error) from None
+        if isinstance(error, OSError):
+            raise _shown(from_os_error(error, str(error.filename or ""))) from None
+        unexpected = StorageError(
+            f"An unexpected error: {type(error).__name__}: {error}",
+            hint="Run it again with --debug for details.",
+        )
+        raise _shown(unexpected) from None
 
 
 def _run(line: str, cell: str | None) -> Any:

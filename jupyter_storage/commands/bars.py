@@ -6,15 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from jupyter_storage.commands.rendering import fraction, progress_text
 from jupyter_storage.records import TransferRecord
 
 __all__ = ["bar"]
@@ -37,24 +31,20 @@ def bar(title: str) -> Iterator[Callable[[TransferRecord], None]]:
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        TextColumn("{task.fields[text]}"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[files]}"),
         console=Console(stderr=True),
         transient=True,
     ) as progress:
-        task = progress.add_task(title, total=None, files="")
+        task = progress.add_task(title, total=None, text="")
 
         def show(record: TransferRecord) -> None:
-            files = f"{record.files_done:,}"
-            if record.files_total is not None:
-                files += f" of {record.files_total:,}"
+            done = fraction(record)
             progress.update(
                 task,
-                completed=record.bytes_done,
-                total=record.bytes_total,
-                files=f"{files} files" if record.files_done or record.files_total else "",
+                completed=done,
+                total=None if done is None else 1.0,
+                text=progress_text(record),
             )
 
         yield show

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,8 +16,11 @@ __all__ = [
     "clean",
     "fields_html",
     "fields_text",
+    "fraction",
     "human_size",
     "human_time",
+    "plural",
+    "progress_text",
     "summary",
     "table_html",
     "table_text",
@@ -167,6 +170,32 @@ def summary(record: TransferRecord) -> str:
     if record.failure_count:
         text += f"; {record.failure_count:,} failed"
     return f"Cancelled. {text}" if record.state == "cancelled" else text
+
+
+def fraction(record: TransferRecord) -> float | None:
+    """How much of a transfer is done, from 0 to 1; None while nobody knows how much there is."""
+    done, total = record.bytes_done, record.bytes_total
+    if not total:
+        done, total = record.files_done, record.files_total
+    return min(1.0, done / total) if total else None
+
+
+def progress_text(record: TransferRecord) -> str:
+    """Write how far a transfer is, and how fast it has been."""
+    parts = []
+    if record.bytes_done or record.bytes_total:
+        text = human_size(record.bytes_done)
+        if record.bytes_total is not None:
+            text += f" of {human_size(record.bytes_total)}"
+        parts.append(text)
+        if record.started is not None:
+            seconds = (datetime.now(timezone.utc) - record.started).total_seconds()
+            parts.append(f"{human_size(record.bytes_done / max(seconds, 0.1))}/s")
+    if record.files_total is not None:
+        parts.append(f"{record.files_done:,} of {plural(record.files_total, 'file')}")
+    elif record.files_done:
+        parts.append(plural(record.files_done, "file"))
+    return ", ".join(parts)
 
 
 def plural(number: int, word: str) -> str:

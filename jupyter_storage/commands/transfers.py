@@ -244,8 +244,9 @@ def _rm(arguments: argparse.Namespace, context: Context) -> Outcome:
         raise IsADirectory("It is a directory", path=directories[0].path)
     if arguments.dry_run:
         return Outcome(Stream(_doomed(service, entries), ENTRY_COLUMNS, path_line))
-    if directories and not arguments.yes:
-        _confirm(service, entries, context)
+    if directories and not arguments.yes and not _confirmed(service, entries, context):
+        context.face.note("Nothing was deleted.")
+        return Outcome(None, 1)
     return follow(
         service,
         lambda: service.remove(
@@ -263,7 +264,7 @@ def _doomed(service: Service, entries: Sequence[Entry]) -> Iterator[Entry]:
         yield entry
 
 
-def _confirm(service: Service, entries: Sequence[Entry], context: Context) -> None:
+def _confirmed(service: Service, entries: Sequence[Entry], context: Context) -> bool:
     files = total = 0
     for entry in _doomed(service, entries):
         if not entry.is_directory:
@@ -278,8 +279,7 @@ def _confirm(service: Service, entries: Sequence[Entry], context: Context) -> No
             "Add --yes to delete them, or --dry-run to see them.",
             path=names,
         )
-    if not answer:
-        raise Cancelled("Nothing was deleted", hint="")
+    return answer
 
 
 def _configure_zip(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -66,6 +67,7 @@ def test_missing_sources_are_listed_and_the_others_done(call, directory):
     assert call("cat", "shared:d/a").out == "1"
 
 
+@pytest.mark.slow
 def test_an_unreachable_endpoint_leaves_nothing(storage, directory):
     (directory / "a").write_text("1")
     environ = {
@@ -102,6 +104,44 @@ def test_a_full_disk_is_said_as_such(directory):
     assert done.returncode == 1
     assert "No space left" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_target_that_cannot_grow_leaves_nothing(directory):
+    (directory / "a").write_bytes(b"x" * 2**21)
+    (directory / "target").mkdir()
+    for words in (["cp", "a", "target/b"], ["zip", "a", "-o", "target/a.zip"]):
+        done = subprocess.run(
+            [*COMMAND, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            # The kernel refuses larger files, as a full disk does.
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20)),
+        )
+        assert done.returncode == 1
+        assert "target/" in done.stderr
+        assert "larger than this file system allows" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not any((directory / "target").iterdir())
+
+
+def test_a_file_in_the_way_is_named(call, directory):
+    (directory / "a").write_text("1")
+    (directory / "b").write_text("2")
+    done = call("cp", "a", "b/c")
+    assert done.status == 1
+    assert f"{directory}/b/c" in done.err
+    assert (directory / "b").read_text() == "2"
+    assert call("mkdir", "b").status == 1
+    assert call("cp", "a", "a").status == 1
+    assert (directory / "a").read_text() == "1"
+
+
+def test_a_place_that_cannot_be_written_is_said(call, directory):
+    (directory / "a").write_text("1")
+    done = call("cp", "a", "/proc/nosuch/a")
+    assert done.status == 1
+    assert "/proc/nosuch/a" in done.err
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(directory):

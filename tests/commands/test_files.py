@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import zipfile
+from contextlib import suppress
 
 import pytest
 
@@ -160,6 +162,30 @@ def test_deleting_data_keeps_data2(call, directory):
     assert (directory / "data/a").exists()
     assert call("rm", "-ry", "data").status == 0
     assert sorted(path.name for path in directory.iterdir()) == ["data.bak", "data2"]
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_terminal_is_asked_before_a_directory_goes(directory, answer):
+    pty = pytest.importorskip("pty")
+    (directory / "data").mkdir()
+    (directory / "data/a").write_text("1")
+    process, terminal = pty.fork()
+    if process == 0:
+        command = [sys.executable, "-m", "jupyter_storage.cli", "rm", "-r", "data"]
+        os.execv(command[0], command)
+    shown = b""
+    while b"[y/N]" not in shown:
+        shown += os.read(terminal, 4096)
+    assert b"1 file, 1 B" in shown
+    os.write(terminal, answer.encode() + b"\n")
+    with suppress(OSError):
+        while data := os.read(terminal, 4096):
+            shown += data
+    os.close(terminal)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    assert status == (0 if answer == "y" else 1)
+    assert (directory / "data").exists() == (answer == "n")
+    assert (b"Nothing was deleted" in shown) == (answer == "n")
 
 
 def test_head_reads_lines_or_bytes(call, directory):
