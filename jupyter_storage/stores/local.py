@@ -167,8 +167,12 @@ class LocalStore(Store):
             if exclusive and path.exists():
                 raise AlreadyExists("It exists already", path=key)
             _make_directories(path.parent, self.root)
-            if size is not None and size > (free := shutil.disk_usage(path.parent).free):
-                raise NoSpace(f"It needs {size:,} bytes and the disk has {free:,} left", path=key)
+            disk = shutil.disk_usage(path.parent)
+            # File systems of the kernel, and some network disks, do not know their size.
+            if size is not None and disk.total and size > disk.free:
+                raise NoSpace(
+                    f"It needs {size:,} bytes and the disk has {disk.free:,} left", path=key
+                )
             return _LocalWriter(self, key, path, exclusive, modified)
 
     def write_link(self, key: str, target: str, *, exclusive: bool = False) -> Entry:
@@ -241,6 +245,8 @@ class LocalStore(Store):
             path = source._followed(source_key)
             if path.is_dir():
                 raise IsADirectory("It is a directory", path=source_key)
+            if path.exists() and not path.is_file():
+                raise InvalidRequest("It is a device or a pipe, not a file", path=source_key)
             reader = path.open("rb", buffering=0)
         with reader:
             status = os.fstat(reader.fileno())
@@ -324,7 +330,7 @@ class LocalStore(Store):
         link = None
         if stat.S_ISLNK(status.st_mode):
             link = os.readlink(path)
-            target = path.resolve()
+            target = Path(os.path.realpath(path))  # unlike resolve(), it bears loops
             if not (target.exists() and (target == self.root or self.root in target.parents)):
                 return _describe(key, "symlink", status, link)
             status = target.stat()
@@ -424,6 +430,9 @@ def _errors(key: str) -> Iterator[None]:
         raise from_os_error(OSError(errno.EILSEQ, str(error)), key) from error
     except OSError as error:
         raise from_os_error(error, key) from error
+    except RuntimeError as error:
+        # pathlib's word for links that form a loop, before Python 3.13.
+        raise from_os_error(OSError(errno.ELOOP, str(error)), key) from error
 
 
 def _describe(

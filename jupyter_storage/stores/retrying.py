@@ -66,6 +66,10 @@ class RetryingStore(ForwardingStore):
             except StorageError as error:
                 patience.wait_or_raise(error)
             else:
+                if skipping:
+                    raise Conflict(
+                        "The directory changed while it was listed", path=key, hint="Try again."
+                    )
                 return
 
     @contextmanager

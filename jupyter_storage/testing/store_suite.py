@@ -107,7 +107,7 @@ class StoreSuite:
                 lambda key=key: store.rename(key, "elsewhere"),
             ):
                 with pytest.raises(NotFound) as caught:
-                    ask()  # type: ignore[no-untyped-call]
+                    ask()
                 assert caught.value.path == key
 
     def test_a_file_is_no_directory_and_a_directory_no_file(self, store: Store) -> None:
