@@ -67,8 +67,8 @@ def describe(path: str, name: str, status: os.stat_result) -> Node:
         node["links"] = status.st_nlink
     if kind == "symlink":
         target = os.fsencode(os.readlink(path))
-        node["linktarget"] = target.decode("utf-8", "replace")
-        if node["linktarget"] != target.decode("utf-8", "surrogateescape"):
+        node["linktarget"] = text = target.decode("utf-8", "surrogateescape")
+        if text != printable(text):
             node["linktarget_raw"] = base64.b64encode(target).decode()
     if attributes := _attributes(path):
         node["extended_attributes"] = attributes

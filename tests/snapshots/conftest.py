@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -97,12 +98,12 @@ def tree_of(root: Path) -> dict[str, tuple]:
     found = {}
     for directory, names, files in os.walk(os.fsencode(root)):
         for name in [*names, *files]:
-            path = os.path.join(directory, name)
+            path = directory + b"/" + name
             status = os.lstat(path)
             content = None
-            if os.path.islink(path):
+            if stat.S_ISLNK(status.st_mode):
                 content = os.readlink(path)
-            elif os.path.isfile(path):
+            elif stat.S_ISREG(status.st_mode):
                 content = Path(os.fsdecode(path)).read_bytes()
             found[os.path.relpath(path, os.fsencode(root))] = (
                 status.st_mode,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
@@ -78,6 +79,8 @@ _TYPES = {
 }
 _BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
 
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+
 _HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
@@ -94,7 +97,9 @@ def from_go_mode(mode: int) -> int:
 
 def to_go_json(value: Any) -> str:
     """Encode as Go's ``json.Marshal`` does, which escapes what HTML would understand."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_HTML)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_HTML)
+    # Bytes that are not UTF-8 come as lone surrogates, one for each.
+    return text if text.isascii() else _NOT_UTF8.sub(r"\\ufffd", text)
 
 
 def encode_tree(nodes: Iterable[Node]) -> bytes:
@@ -105,9 +110,15 @@ def encode_tree(nodes: Iterable[Node]) -> bytes:
     nodes : iterable of Node
         In any order, with unique names.
     """
-    ordered = sorted(nodes, key=lambda node: raw(node_name(node)))
-    # Text of a file that is not UTF-8 (a user's name, say) must not break the whole directory.
-    return (to_go_json({"nodes": ordered}) + "\n").encode("utf-8", "replace")
+    ordered = sorted(map(_whole, nodes), key=lambda node: raw(node_name(node)))
+    return (to_go_json({"nodes": ordered}) + "\n").encode()
+
+
+def _whole(node: Node) -> Node:
+    """A link's target, where it was read from JSON, with the bytes that JSON cannot hold."""
+    if "linktarget_raw" in node:
+        return {**node, "linktarget": link_target(node)}
+    return node
 
 
 def decode_tree(data: bytes) -> list[Node]:
