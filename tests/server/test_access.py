@@ -162,6 +162,17 @@ async def test_a_cookie_with_the_xsrf_token_may(api, file, cookies):
     assert file.read_text() == "changed"
 
 
+async def test_a_ticket_needs_the_cookie_and_no_xsrf_token(api, file, cookies):
+    request = {"paths": ["shared:a.txt"], "format": "raw"}
+    ticket = json.loads((await api("POST", "archive", json_body=request)).body)
+    path = f"archive/{ticket['id']}"
+    response = await api("GET", path, token=False, headers=cookie_header(cookies))
+    assert (response.code, response.body) == (200, b"untouched")
+    foreign = cookie_header(cookies) | {"Origin": "https://evil.example"}
+    assert (await api("GET", path, token=False, headers=foreign)).code == 404
+    assert (await api("GET", path, token=False)).code == 403
+
+
 async def test_a_wrong_xsrf_token_may_not(api, file, cookies):
     headers = cookie_header(cookies) | {"X-XSRFToken": "x" * len(cookies["_xsrf"])}
     for method in ("GET", "PUT", "DELETE"):
