@@ -118,6 +118,8 @@ class Store(ABC):
     def list(self, key: str = "", *, cursor: str | None = None, limit: int = 1000) -> Page:
         """List one level of a directory, a page at a time, sorted by key.
 
+        Object stores count the slash at a directory's end: ``data.bak`` comes before ``data/``.
+
         Parameters
         ----------
         key : str
@@ -195,7 +197,7 @@ class Store(ABC):
         Raises
         ------
         IsADirectory
-            If a directory has that name.
+            If a directory has that name. Object stores may say so at the commit.
         """
 
     def write(
