@@ -21,6 +21,7 @@ from jupyter_storage.errors import (
     AccessDenied,
     AlreadyExists,
     CredentialsMissing,
+    NotConfigured,
     NotFound,
     Unsupported,
     from_os_error,
@@ -92,6 +93,8 @@ def find_place(
     ------
     AccessDenied
         If every place is denied.
+    NotConfigured
+        If there is a repository, and its password cannot be had.
     """
     denied: AccessDenied | None = None
     allowed = []
@@ -148,7 +151,7 @@ def _shared_password(uri: str, options: Mapping[str, Any], cached: Path, *, exis
             return store.read(_PASSWORD).decode().strip()
         known = _read_password(cached) if cached.exists() else ""
         if exists and not known:
-            raise AccessDenied(
+            raise NotConfigured(
                 "The password of the snapshot repository is missing beside it",
                 path=f"{uri}/{_PASSWORD}",
                 hint=f"Put it back, or set {PASSWORD_VARIABLE} or snapshot_password_file.",
@@ -171,10 +174,13 @@ def _read_password(path: Path) -> str:
     try:
         return path.read_text().strip("\r\n")
     except OSError as error:
-        problem = from_os_error(error, str(path))
-        problem.message = f"The password file of the snapshots cannot be read: {problem.message}"
-        problem.hint = "Check the option snapshot_password_file."
-        raise problem from error
+        # Not AccessDenied: it says nothing about the place.
+        raise NotConfigured(
+            "The password file of the snapshots cannot be read: "
+            f"{from_os_error(error, str(path)).message}",
+            path=str(path),
+            hint="Check the option snapshot_password_file.",
+        ) from error
 
 
 def _keep(path: Path, password: str) -> None:

@@ -242,11 +242,11 @@ def test_unreadable_files_are_listed_and_the_rest_is_captured(project, tmp_path,
     (project / "shut").chmod(0)
     script = (
         "import os, json, sys\n"
-        "os.setgid(65534); os.setuid(65534)\n"
         "from pathlib import Path\n"
         "from jupyter_storage.stores.local import LocalStore\n"
         "from jupyter_storage.snapshots.repository import Repository\n"
         "from jupyter_storage.snapshots.capture import capture\n"
+        "os.setgid(65534); os.setuid(65534)\n"
         "repository = Repository.create(LocalStore(Path(sys.argv[2])), 'correct horse')\n"
         "record = capture(repository, Path(sys.argv[1]))\n"
         "print(json.dumps([sorted(f.path for f in record.failures), record.files]))\n"

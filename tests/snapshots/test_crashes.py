@@ -49,6 +49,7 @@ class CrashingStore(ForwardingStore):
         return self._count(lambda: self.inner.delete(key))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_at_any_write_leaves_a_clean_repository(
     project, store, open_repository, make_restic, after, tmp_path, monkeypatch

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Restic, tree_of
 
-from jupyter_storage.errors import AccessDenied, NotFound, StorageError
+from jupyter_storage.errors import AccessDenied, NotConfigured, NotFound, StorageError
 from jupyter_storage.snapshots import place as places
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.workspace import Workspace
@@ -84,7 +84,7 @@ def test_the_password_is_for_this_user_only_and_lies_beside_the_repository(make,
     assert shared.read_text() == cached.read_text()
     assert len(make("two").list()) == 1
     shared.unlink()
-    with pytest.raises(AccessDenied, match="is missing beside it"):
+    with pytest.raises(NotConfigured, match="is missing beside it"):
         make("three").list()
 
 
