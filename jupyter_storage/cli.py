@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -141,7 +142,7 @@ def _execute(
 ) -> int:
     face = Shell(quiet=arguments.quiet)
     outcome = run(arguments, Context(face, session, options))
-    _show(outcome, json=arguments.json, quiet=arguments.quiet)
+    _show(outcome, as_json=arguments.json, quiet=arguments.quiet)
     sys.stdout.flush()
     if not arguments.quiet:
         for note in outcome.notes[:LISTED]:
@@ -154,15 +155,15 @@ def _execute(
     return outcome.status
 
 
-def _show(outcome: Outcome, *, json: bool, quiet: bool) -> None:
+def _show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
     value = outcome.value
     if value is None:
-        if json and outcome.failures:
+        if as_json and outcome.failures:
             print("[]")
         return
     if isinstance(value, Stream):
-        _stream_json(value) if json else _stream_text(value)
-    elif json:
+        _stream_json(value) if as_json else _stream_text(value)
+    elif as_json:
         print(to_json(value.wire()))
     elif isinstance(value, Text):
         print(value, end="" if value.endswith("\n") else "\n")
@@ -197,7 +198,7 @@ def _stream_json(stream: Stream) -> None:
         for row in rows:
             print("," if begun else "[", end="\n" if begun else "")
             begun = True
-            print(to_json(to_wire(row)), end="")
+            print(json.dumps(to_wire(row)), end="")
     finally:
         print("]" if begun else "[]")
 

@@ -53,7 +53,7 @@ class Record(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if isinstance(self._source, Mapping):
             return _wrap(self._source[name])
-        if name not in self:
+        if name not in self._source.__dataclass_fields__:
             raise KeyError(name)
         return _wrap(getattr(self._source, name))
 
@@ -66,12 +66,14 @@ class Record(Mapping[str, Any]):
             raise AttributeError(f"There is no field '{name}', only {', '.join(self)}") from None
 
     def __contains__(self, name: object) -> bool:
-        return name in list(self)
+        if isinstance(self._source, Mapping):
+            return name in self._source
+        return name in self._source.__dataclass_fields__
 
     def __iter__(self) -> Iterator[str]:
         if isinstance(self._source, Mapping):
             return iter(self._source)
-        return iter([field.name for field in dataclasses.fields(self._source)])
+        return iter(self._source.__dataclass_fields__)
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -238,8 +240,8 @@ def to_json(value: Any) -> str:
 
 
 def _wrap(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return Record(value)
     if isinstance(value, tuple):
         return [_wrap(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return Record(value)
     return value
