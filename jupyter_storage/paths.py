@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -149,15 +150,38 @@ def contained(root: Path, key: str) -> Path:
     InvalidPath
         Where a symbolic link on the way leads out of the root.
     """
-    path = root / key if key else root
-    above = path.parent.resolve() if key else root
+    if not key:
+        return root
+    path = root / key
+    if not _links_between(str(root), key):
+        return path
+    above = path.parent.resolve()
     if above != root and root not in above.parents:
         raise InvalidPath(
             "A symbolic link on the way leads out of the tier",
             path=key,
             hint="Use the path that the link points to.",
         )
-    return above / path.name if key else root
+    return above / path.name
+
+
+def _links_between(root: str, key: str) -> bool:
+    """Whether a directory between the root and the key's last part is a link.
+
+    Resolving looks at every part from the file system's root on; the root is resolved already, and
+    this is called for every file of a transfer.
+    """
+    here = root
+    for part in key.split("/")[:-1]:
+        here = f"{here}/{part}"
+        try:
+            mode = os.lstat(here).st_mode
+        except OSError:
+            # What is not there leads nowhere.
+            return False
+        if stat.S_ISLNK(mode):
+            return True
+    return False
 
 
 def split_uri(uri: str) -> tuple[str, str, str]:

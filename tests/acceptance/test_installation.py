@@ -31,7 +31,8 @@ def run(command, **options):
 def clone(tmp_path_factory):
     """What git tracks, and nothing that was built."""
     clone = tmp_path_factory.mktemp("clone")
-    listed = run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+    tracked = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = run(["git", "-C", ROOT, *tracked])
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,9 @@ def fresh(clone, tmp_path_factory):
 
 
 def test_both_extensions_are_enabled_by_the_installation(fresh):
-    assert re.search(r"jupyter_storage.*OK", run(["jupyter", "server", "extension", "list"], env=fresh))
+    assert re.search(
+        r"jupyter_storage.*OK", run(["jupyter", "server", "extension", "list"], env=fresh)
+    )
     listed = run(["jupyter", "labextension", "list"], env=fresh)
     assert re.search(r"jupyter-storage v\S+.*enabled.*OK", listed)
 

@@ -41,7 +41,7 @@ def environment(request, tmp_path):
     environ = {**os.environ, "JUPYTER_STORAGE_WORKSPACE_ID": "acceptance"}
     if request.param == "s3":
         bucket = request.getfixturevalue("s3_bucket")
-        environ = {**os.environ, "JUPYTER_STORAGE_WORKSPACE_ID": "acceptance"}
+        environ |= os.environ  # with the server's address and credentials
         environ["JUPYTER_STORAGE_BUCKET"] = f"s3://{bucket}"
         environ["JUPYTER_STORAGE_ORG_ID"] = "org"
     return environ

@@ -68,7 +68,7 @@ def test_a_clean_key_stays_below_any_root(key):
     except InvalidPath:
         return
     assert clean_key(clean) == clean
-    placed = os.path.normpath(os.path.join("/root/tier", clean))
+    placed = os.path.normpath(f"/root/tier/{clean}")
     assert placed == "/root/tier" or placed.startswith("/root/tier/")
 
 
