@@ -61,19 +61,14 @@ export class TierDrive implements Contents.IDrive {
 
   async newUntitled(options: Contents.ICreateOptions = {}): Promise<Contents.IModel> {
     const directory = options.path ?? '';
-    const extension = options.ext
-      ? options.ext.startsWith('.')
-        ? options.ext
-        : `.${options.ext}`
-      : '';
-    const stem = { notebook: 'Untitled', directory: 'Untitled Folder', file: 'untitled' }[
-      options.type ?? 'file'
-    ];
-    const suffix = options.type === 'notebook' ? '.ipynb' : extension;
+    const type = options.type ?? 'file';
+    const stem = { notebook: 'Untitled', directory: 'Untitled Folder', file: 'untitled' }[type];
+    const extension = (options.ext ?? '').replace(/^(?=[^.])/, '.');
+    const suffix = { notebook: '.ipynb', directory: '', file: extension }[type];
     for (let n = 0; ; n++) {
-      const number = n === 0 ? '' : options.type === 'directory' ? ` ${n}` : String(n);
+      const number = n === 0 ? '' : type === 'directory' ? ` ${n}` : String(n);
       const localPath = joinKeys(directory, `${stem}${number}${suffix}`);
-      const model = await this._create(localPath, options.type ?? 'file');
+      const model = await this._create(localPath, type);
       if (model) {
         this._fileChanged.emit({ type: 'new', oldValue: null, newValue: model });
         return model;

@@ -20,6 +20,8 @@ ARGUMENTS = [
     "--disable-gpu",
     "--disable-background-networking",
 ]
+# What JupyterLab itself complains of when a notebook is closed while its kernel starts.
+NOISE = ("Could not restore the debugger state", "Canceled future")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,53 +48,115 @@ def browser() -> Iterator[sync_api.Browser]:
         chromium.close()
 
 
+class Window:
+    """A page, opened when it is first needed; what it complains of in the console is kept."""
+
+    def __init__(self, browser: sync_api.Browser) -> None:
+        self.complaints: list[str] = []
+        self.context = browser.new_context(
+            viewport={"width": 1280, "height": 900},
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        self.context.set_default_timeout(15_000)
+        self.page = self.context.new_page()
+        self.panel: Panel | None = None
+        self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        self.page.on("console", self._on_console)
+
+    def _on_console(self, message: sync_api.ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(NOISE):
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+
+@pytest.fixture(scope="package")
+def windows(browser: sync_api.Browser) -> Iterator[list[Window]]:
+    """The window that tests share as long as none of them fails: loading takes seconds."""
+    kept: list[Window] = []
+    yield kept
+    for window in kept:
+        window.context.close()
+
+
 @pytest.fixture
-def complaints() -> list[str]:
+def window(
+    browser: sync_api.Browser, windows: list[Window], request: pytest.FixtureRequest
+) -> Iterator[Window]:
+    """A window without anything open. At the end, nothing may have been complained of."""
+    if not windows:
+        windows.append(Window(browser))
+    window = windows[0]
+    failed = request.session.testsfailed
+    yield window
+    complaints = list(window.complaints)
+    window.complaints.clear()
+    if complaints or request.session.testsfailed > failed:
+        windows.remove(window)
+        window.context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(window: Window) -> sync_api.Page:
+    """The page of the window."""
+    return window.page
+
+
+@pytest.fixture
+def complaints(request: pytest.FixtureRequest) -> list[str]:
     """What the page complains of in the console; a test that provokes some clears it."""
+    name = "own_window" if "own_page" in request.fixturenames else "window"
+    complaints: list[str] = request.getfixturevalue(name).complaints
+    return complaints
+
+
+@pytest.fixture
+def own_window(browser: sync_api.Browser) -> Iterator[Window]:
+    """A window for one test."""
+    window = Window(browser)
+    yield window
+    window.context.close()
+    assert window.complaints == []
+
+
+@pytest.fixture
+def own_page(own_window: Window) -> sync_api.Page:
+    """The page of a window for one test."""
+    return own_window.page
+
+
+@pytest.fixture
+def panel(window: Window, lab: Lab, folders: list[Path], request: pytest.FixtureRequest) -> Panel:
+    """The panel, opened, with nothing else open, and without the folders of earlier tests."""
+    if window.panel is None:
+        window.panel = Panel.open(window.page, lab.url)
+    window.panel.clear()
+    window.panel.open_tier("local")
+    for folder in [folder for folder in folders if folder.name != request.node.name]:
+        shutil.rmtree(folder)
+        folders.remove(folder)
+    return window.panel
+
+
+@pytest.fixture(scope="package")
+def folders() -> list[Path]:
+    """Folders that tests have made, to be removed once no page shows them any more."""
     return []
 
 
 @pytest.fixture
-def page(browser: sync_api.Browser, complaints: list[str]) -> Iterator[sync_api.Page]:
-    """A page in a window of its own. At the end, nothing may have been complained of."""
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
-    )
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
-    page.on(
-        "console",
-        lambda message: (
-            complaints.append(f"{message.text} ({message.location.get('url', '')})")
-            if message.type == "error"
-            else None
-        ),
-    )
-    yield page
-    context.close()
-    assert [c for c in complaints if 'snapshots/status' not in c] == []  # TEMPORARY
-
-
-@pytest.fixture
-def panel(page: sync_api.Page, lab: Lab) -> Panel:
-    """The panel, opened."""
-    return Panel.open(page, lab)
-
-
-@pytest.fixture
-def shared(lab: Lab, request: pytest.FixtureRequest) -> Path:
+def shared(lab: Lab, folders: list[Path], request: pytest.FixtureRequest) -> Path:
     """A folder of this test on the tier 'shared'; its name is the test's."""
-    return _folder(lab, "shared", request)
+    return _folder(lab.tier("shared"), folders, request)
 
 
 @pytest.fixture
-def user(lab: Lab, request: pytest.FixtureRequest) -> Path:
+def user(lab: Lab, folders: list[Path], request: pytest.FixtureRequest) -> Path:
     """The same on the tier 'user'."""
-    return _folder(lab, "user", request)
+    return _folder(lab.tier("user"), folders, request)
 
 
-def _folder(lab: Lab, tier: str, request: pytest.FixtureRequest) -> Path:
-    folder = lab.tier(tier) / request.node.name
+def _folder(tier: Path, folders: list[Path], request: pytest.FixtureRequest) -> Path:
+    folder = tier / request.node.name
     folder.mkdir(parents=True)
+    folders.append(folder)
     return folder

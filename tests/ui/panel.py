@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from .server import TOKEN, Lab
+from .server import TOKEN
 
 
 class Panel:
@@ -15,15 +15,26 @@ class Panel:
         self.node = page.locator("#jp-storage-panel")
 
     @classmethod
-    def open(cls, page: Page, lab: Lab, *, url: str | None = None) -> Panel:
+    def open(cls, page: Page, url: str) -> Panel:
         """Open JupyterLab in a workspace without a past, and show the panel."""
-        page.goto(f"{url or lab.url}/lab?reset&token={TOKEN}")
+        page.goto(f"{url}/lab?reset&token={TOKEN}")
         page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=60_000)
         panel = cls(page)
         if not panel.node.is_visible():
             page.get_by_role("tab", name="Storage", exact=True).click()
         expect(panel.node).to_be_visible()
         return panel
+
+    def clear(self) -> None:
+        """Close what earlier tests have opened and take their transfers off the list."""
+        self.page.evaluate(
+            """async () => {
+              const { commands } = window.jupyterapp;
+              await commands.execute('application:close-all');
+              await commands.execute('storage:clear-transfers');
+            }"""
+        )
+        expect(self.node).to_contain_text("No transfers.")
 
     def tier(self, name: str) -> Locator:
         return self.node.locator(".jp-Storage-tier").filter(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from .panel import Panel
-from .server import REPOSITORY, Lab
+from .server import REPOSITORY
 
 AXE = REPOSITORY / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -18,14 +19,8 @@ def test_panel_shows_five_tiers_with_scope_lifetime_and_room(panel: Panel):
     local = panel.tier("local")
     expect(local).to_contain_text("this node only · gone with the node")
     expect(local).to_contain_text("free")
-    expect(local.get_by_role("meter")).to_have_attribute("aria-valuenow", _number())
+    expect(local.get_by_role("meter")).to_have_attribute("aria-valuenow", re.compile(r"\d+"))
     expect(panel.tier("artifacts")).to_contain_text("of 100 GB")
-
-
-def _number():
-    import re
-
-    return re.compile(r"\d+")
 
 
 def test_sorting_by_size_turns_round(panel: Panel, shared: Path):
@@ -148,7 +143,7 @@ def test_missing_folder_says_so_and_a_retry_finds_it(
     complaints.clear()
 
 
-def test_axe_finds_no_violation(panel: Panel, shared: Path, page: Page, lab: Lab):
+def test_axe_finds_no_violation(panel: Panel, shared: Path, page: Page):
     (shared / "folder").mkdir()
     (shared / "file.txt").write_text("x")
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
@@ -166,3 +161,6 @@ def test_axe_finds_no_violation(panel: Panel, shared: Path, page: Page, lab: Lab
             for node in violation["nodes"]
         ]
         assert found == []
+    page.evaluate(
+        "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})"
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -21,7 +23,8 @@ SAVE_IN_CHUNKS = """async ([path, base64, name]) => {
       text += String.fromCharCode(byte);
     }
     const chunk = i === count - 1 ? -1 : i + 1;
-    await contents.save(path, {name, path, type: 'file', format: 'base64', chunk, content: btoa(text)});
+    const content = btoa(text);
+    await contents.save(path, {name, path, type: 'file', format: 'base64', chunk, content});
   }
 }"""
 
@@ -59,9 +62,7 @@ def test_notebook_is_opened_edited_and_saved(panel: Panel, shared: Path, page: P
     assert saved["nbformat"] == 4
 
 
-def test_text_file_is_saved_and_a_change_on_disk_is_noticed(
-    panel: Panel, shared: Path, page: Page
-):
+def test_text_file_is_saved_and_a_change_on_disk_is_noticed(panel: Panel, shared: Path, page: Page):
     (shared / "notes.txt").write_text("one\n")
     panel.open_directory(f"shared:{shared.name}")
     panel.row("notes.txt").dblclick()
@@ -95,34 +96,15 @@ def test_open_editor_follows_a_rename(panel: Panel, shared: Path, page: Page):
 
 def test_jupyterlab_upload_in_chunks_keeps_every_byte(panel: Panel, shared: Path, page: Page):
     content = random.Random(4).randbytes(3_500_000)
-    import base64
-
     path = f"shared:{shared.name}/chunks.bin"
     encoded = base64.b64encode(content).decode()
     page.evaluate(SAVE_IN_CHUNKS, [path, encoded, "chunks.bin"])
     assert (shared / "chunks.bin").read_bytes() == content
 
 
-def test_file_browser_of_jupyterlab_uploads_to_a_tier(
-    panel: Panel, shared: Path, page: Page, tmp_path: Path
+def test_new_files_on_a_tier_get_free_names(
+    panel: Panel, shared: Path, page: Page, complaints: list[str]
 ):
-    content = random.Random(5).randbytes(2_600_000)
-    (tmp_path / "own.bin").write_bytes(content)
-    page.evaluate(
-        "path => window.jupyterapp.commands.execute('filebrowser:open-path', {path})",
-        f"shared:{shared.name}",
-    )
-    browser = page.locator("#filebrowser")
-    expect(browser.locator(".jp-BreadCrumbs")).to_contain_text(shared.name)
-    with page.expect_file_chooser() as chooser:
-        browser.get_by_role("button", name="Upload Files").click()
-    chooser.value.set_files(tmp_path / "own.bin")
-    expect(browser.locator(".jp-DirListing-item")).to_have_count(1)
-    _until(page, lambda: (shared / "own.bin").exists())
-    assert (shared / "own.bin").read_bytes() == content
-
-
-def test_new_files_on_a_tier_get_free_names(panel: Panel, shared: Path, page: Page):
     made = page.evaluate(
         """async path => {
           const contents = window.jupyterapp.serviceManager.contents;
@@ -148,9 +130,12 @@ def test_new_files_on_a_tier_get_free_names(panel: Panel, shared: Path, page: Pa
     on_disk = {path.name for path in shared.iterdir()}
     assert on_disk == set(names) - {"Untitled Folder"}
     assert json.loads((shared / "Untitled.ipynb").read_text())["nbformat"] == 4
+    # Names that are taken, and ones that are free: that is how a free one is found.
+    assert all("409" in complaint or "404" in complaint for complaint in complaints)
+    complaints.clear()
 
 
-def _until(page: Page, condition) -> None:
+def _until(page: Page, condition: Callable[[], bool]) -> None:
     """Wait for something on the disk, while the page goes on."""
     for _ in range(100):
         if condition():

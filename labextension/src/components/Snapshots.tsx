@@ -24,9 +24,10 @@ export function snapshotText(model: StorageModel, trans: TranslationBundle, now:
     case 'restoring':
       return trans.__('Restoring…');
     case 'waiting':
-      return status.pending > 0
-        ? trans._n('%1 change to save', '%1 changes to save', status.pending)
-        : trans.__('Changes to save');
+      if (status.pending > 0) {
+        return trans._n('%1 change to save', '%1 changes to save', status.pending);
+      }
+      return status.last ? trans.__('Changes to save') : trans.__('No snapshot yet');
     default:
       return status.last
         ? trans.__('Saved %1', formatAgo(status.last.time, trans, now))

@@ -3,7 +3,7 @@ import type * as React from 'react';
 import type { BrowserModel } from '../browser-model';
 
 /** Pauses longer than this begin a new word. */
-const TYPING_PAUSE = 800;
+const TYPING_PAUSE = 1000;
 
 let typed = '';
 let typedAt = 0;
@@ -28,15 +28,15 @@ export function onGridKey(event: React.KeyboardEvent, browser: BrowserModel, pag
     const stay = nothing && (event.key === 'ArrowDown' || event.key === 'ArrowUp');
     browser.focus(stay ? browser.active : moves[event.key], how);
   } else if (event.key === ' ') {
-    if (how === 'select' && typed && Date.now() - typedAt < TYPING_PAUSE) {
-      type(' ', browser);
+    if (how === 'select' && typed && event.timeStamp - typedAt < TYPING_PAUSE) {
+      type(' ', event.timeStamp, browser);
     } else {
       browser.toggle(browser.active);
     }
   } else if (event.key === 'Escape') {
     browser.clearSelection();
   } else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) {
-    type(event.key, browser);
+    type(event.key, event.timeStamp, browser);
   } else {
     return;
   }
@@ -44,8 +44,7 @@ export function onGridKey(event: React.KeyboardEvent, browser: BrowserModel, pag
   event.stopPropagation();
 }
 
-function type(character: string, browser: BrowserModel): void {
-  const now = Date.now();
+function type(character: string, now: number, browser: BrowserModel): void {
   const fresh = now - typedAt > TYPING_PAUSE;
   typedAt = now;
   // The same letter again goes round among the names that begin with it.
