@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_storage.errors import (
     Cancelled,
+    Conflict,
     NotFound,
     PartialFailure,
     StorageError,
@@ -127,9 +128,18 @@ class Workspace:
         -------
         SnapshotRecord
             The new one, or the newest if nothing changed.
+
+        Raises
+        ------
+        Conflict
+            While the project directory is being restored: half of it must not become a version.
         """
         with self._lock:
-            syncer = self._syncer
+            syncer, restoring = self._syncer, self._status.state == "restoring"
+        if restoring:
+            raise Conflict(
+                "The project directory is being restored", hint="Try again when it is complete."
+            )
         if syncer is not None:
             return syncer.now(force).result()
         record = worker.run(self._request(force), progress=progress)
