@@ -6,8 +6,11 @@ import errno
 import os
 import shutil
 import stat
+import threading
+import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from io import RawIOBase
@@ -44,6 +47,11 @@ if TYPE_CHECKING:
 __all__ = ["LocalStore"]
 
 
+_LARGE = 2_000  # names; sorting fewer again is cheaper than remembering
+_KEPT = 4  # large directories
+_SETTLED = 3 * 10**9  # nanoseconds; FAT counts in steps of two seconds
+
+
 class LocalStore(Store):
     """A directory as a store.
 
@@ -59,6 +67,8 @@ class LocalStore(Store):
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         super().__init__("file://" + quote(str(self.root)))
+        self._large: OrderedDict[Path, tuple[int, Sequence[str]]] = OrderedDict()
+        self._lock = threading.Lock()
 
     # Looking
 
@@ -77,7 +87,7 @@ class LocalStore(Store):
                 return Page(())
             if path.exists() and not path.is_dir():
                 raise NotADirectory("It is a file", path=key)
-            names = sorted(name for name in os.listdir(path) if not is_temporary(name))
+            names = self._names(path)
             start = bisect_right(names, cursor) if cursor else 0
             chosen = names[start : start + limit]
             entries = []
@@ -315,6 +325,27 @@ class LocalStore(Store):
                     path=str(self.root),
                     hint="Mount or make it, or set JUPYTER_STORAGE_ROOT to a directory of yours.",
                 )
+
+    def _names(self, directory: Path) -> Sequence[str]:
+        """Sorted names in a directory.
+
+        Those of large directories are kept for the pages that follow, as long as the directory
+        was not changed: each change sets its modification time.
+        """
+        modified = directory.stat().st_mtime_ns
+        with self._lock:
+            kept = self._large.get(directory)
+        if kept is not None and kept[0] == modified:
+            return kept[1]
+        names = sorted(name for name in os.listdir(directory) if not is_temporary(name))
+        with self._lock:
+            self._large.pop(directory, None)
+            # Two changes within one tick of the clock leave one time: let it rest first.
+            if len(names) >= _LARGE and time.time_ns() - modified > _SETTLED:
+                self._large[directory] = (modified, names)
+            while len(self._large) > _KEPT:
+                self._large.popitem(last=False)
+        return names
 
     def _path(self, key: str) -> Path:
         return contained(self.root, key)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,20 @@ def test_what_the_kernel_refuses_is_access_denied():
     store = LocalStore(Path("/proc/self"))
     with pytest.raises((AccessDenied, NotFound)):
         store.write("new", b"x")
+
+
+def test_pages_of_a_large_directory_show_what_was_added_meanwhile(tmp_path):
+    for number in range(2_500):
+        (tmp_path / f"{number:05}").touch()
+    long_ago = time.time() - 60
+    os.utime(tmp_path, (long_ago, long_ago))
+    store = LocalStore(tmp_path)
+    first = store.list(limit=1000)
+    assert store._large, "the names are kept"
+    (tmp_path / "01000-added").touch()
+    (tmp_path / "02400").unlink()
+    second = store.list(cursor=first.cursor, limit=5000)
+    names = [entry.name for entry in second.entries]
+    assert len(names) == 1_500
+    assert "01000-added" in names
+    assert "02400" not in names
