@@ -104,7 +104,9 @@ class _Probe:
         )
 
     def _succeeded(self, usage: Usage) -> None:
-        self._record = replace(self._record, state="ok", used=usage.used, free=usage.free)
+        # What a quota is for is the tier's own use, which a disk cannot tell.
+        used = None if self._tier.quota else usage.used
+        self._record = replace(self._record, state="ok", used=used, free=usage.free)
 
     def _failed(self, error: StorageError) -> None:
         missing = isinstance(error, (NotConfigured, NotFound))
