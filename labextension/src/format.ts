@@ -18,7 +18,7 @@ export function formatBytes(bytes: number | null | undefined): string {
   return `${value.toFixed(digits).replace(/\.0$/, '')} ${UNITS[unit]}`;
 }
 
-/** A moment as a short distance from now: `12 s ago`, `3 min ago`, else the date. */
+/** A moment as a short distance from now: `just now`, `12 s ago`, `3 min ago`, else the date. */
 export function formatAgo(
   time: string | null,
   trans: TranslationBundle,
@@ -29,6 +29,9 @@ export function formatAgo(
   }
   // A clock a little behind the server's must not say 'in the future'.
   const seconds = Math.max(0, Math.round((now - Date.parse(time)) / 1000));
+  if (seconds < 5) {
+    return trans.__('just now');
+  }
   if (seconds < 60) {
     return trans.__('%1 s ago', seconds);
   }

@@ -30,7 +30,7 @@ export class StoragePanel extends SidePanel {
     ]) {
       this.addWidget(widget);
     }
-    (this.content as AccordionPanel).setRelativeSizes([31, 45, 13, 11]);
+    (this.content as AccordionPanel).setRelativeSizes([33, 45, 12, 10]);
   }
 
   /** The section with the files, whose toolbar the schema fills. */

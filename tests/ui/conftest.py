@@ -130,7 +130,6 @@ def panel(window: Window, lab: Lab, folders: list[Path], request: pytest.Fixture
     if window.panel is None:
         window.panel = Panel.open(window.page, lab.url)
     window.panel.clear()
-    window.panel.open_tier("local")
     for folder in [folder for folder in folders if folder.name != request.node.name]:
         shutil.rmtree(folder)
         folders.remove(folder)

@@ -26,7 +26,8 @@ class Panel:
         return panel
 
     def clear(self) -> None:
-        """Close what earlier tests have opened and take their transfers off the list."""
+        """Close what earlier tests opened, take their transfers off the list, and go to
+        the tier 'local', in the order of names."""
         self.page.evaluate(
             """async () => {
               const { commands } = window.jupyterapp;
@@ -35,6 +36,11 @@ class Panel:
             }"""
         )
         expect(self.node).to_contain_text("No transfers.")
+        self.open_tier("local")
+        name = self.grid.get_by_role("columnheader", name="Name")
+        if name.get_attribute("aria-sort") != "ascending":
+            name.get_by_role("button").click()
+            expect(name).to_have_attribute("aria-sort", "ascending")
 
     def tier(self, name: str) -> Locator:
         return self.node.locator(".jp-Storage-tier").filter(

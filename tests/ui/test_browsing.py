@@ -20,7 +20,7 @@ def test_panel_shows_five_tiers_with_scope_lifetime_and_room(panel: Panel):
     expect(local).to_contain_text("this node only · gone with the node")
     expect(local).to_contain_text("free")
     expect(local.get_by_role("meter")).to_have_attribute("aria-valuenow", re.compile(r"\d+"))
-    expect(panel.tier("artifacts")).to_contain_text("of 100 GB")
+    expect(panel.tier("artifacts")).to_contain_text("everyone in the cloud")
 
 
 def test_sorting_by_size_turns_round(panel: Panel, shared: Path):

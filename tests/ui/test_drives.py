@@ -78,7 +78,8 @@ def test_text_file_is_saved_and_a_change_on_disk_is_noticed(panel: Panel, shared
     page.keyboard.type("three ")
     page.keyboard.press("ControlOrMeta+s")
     expect(page.locator(".jp-Dialog")).to_contain_text("changed")
-    page.keyboard.press("Escape")
+    panel.dialog_button("Revert").click()
+    expect(editor).to_contain_text("somebody else")
     assert (shared / "notes.txt").read_text() == "somebody else\n"
 
 

@@ -94,7 +94,8 @@ describe('format', () => {
 
   it('never says that something happened in the future', () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
-    expect(formatAgo('2026-01-01T00:00:05Z', nullTranslator, now)).toBe('0 s ago');
+    expect(formatAgo('2026-01-01T00:00:05Z', nullTranslator, now)).toBe('just now');
+    expect(formatAgo('2025-12-31T23:59:48Z', nullTranslator, now)).toBe('12 s ago');
     expect(formatAgo('2025-12-31T23:57:30Z', nullTranslator, now)).toBe('2 min ago');
     expect(formatAgo('2025-12-31T20:00:00Z', nullTranslator, now)).toBe('4 h ago');
     expect(formatDuration(90, nullTranslator)).toBe('2 min');

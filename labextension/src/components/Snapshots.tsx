@@ -62,11 +62,11 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
         </button>
       </div>
       {status && (
-        <div className="jp-Storage-small" title={status.repository}>
+        <div className="jp-Storage-small" title={`${status.project}\n${status.repository}`}>
           {[
-            status.project,
             last?.files ? trans._n('%1 file', '%1 files', last.files) : '',
-            last?.bytes ? formatBytes(last.bytes) : ''
+            last?.bytes ? formatBytes(last.bytes) : '',
+            status.project
           ]
             .filter(Boolean)
             .join(' · ')}

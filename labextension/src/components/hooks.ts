@@ -25,16 +25,28 @@ export function useSignal<T>(signal: ISignal<T, unknown>): void {
   }, [signal]);
 }
 
-/** The time, so that '12 s ago' goes on; it stands still while nobody looks. */
-export function useNow(interval: number): number {
-  const [now, setNow] = React.useState(Date.now());
+/**
+ * The time in steps, so that '12 s ago' goes on; it stands still while nobody looks.
+ *
+ * Steps begin at the same moments everywhere: two places never say different things.
+ */
+export function useNow(step: number): number {
+  const [, render] = React.useReducer((count: number) => count + 1, 0);
   React.useEffect(() => {
-    const timer = window.setInterval(() => {
-      if (document.visibilityState === 'visible') {
-        setNow(Date.now());
-      }
-    }, interval);
-    return () => window.clearInterval(timer);
-  }, [interval]);
-  return Math.max(now, Date.now());
+    let timer = 0;
+    const wait = () => {
+      timer = window.setTimeout(
+        () => {
+          if (document.visibilityState === 'visible') {
+            render();
+          }
+          wait();
+        },
+        step - (Date.now() % step)
+      );
+    };
+    wait();
+    return () => window.clearTimeout(timer);
+  }, [step]);
+  return Date.now() - (Date.now() % step);
 }
