@@ -42,6 +42,11 @@ export class BrowserModel {
     return this.entries.filter(entry => this._selection.has(entry.path));
   }
 
+  /** How many are selected; cheaper than asking which. */
+  get selectedCount(): number {
+    return this._selection.size;
+  }
+
   isSelected(entry: IEntry): boolean {
     return this._selection.has(entry.path);
   }
@@ -94,8 +99,9 @@ export class BrowserModel {
         return;
       }
       // Something made between two pages may come twice: rows must be unique.
-      const known = new Set(this.entries.map(entry => entry.path));
-      this.entries = [...this.entries, ...page.entries.filter(entry => !known.has(entry.path))];
+      const fresh = page.entries.filter(entry => !this._paths.has(entry.path));
+      fresh.forEach(entry => this._paths.add(entry.path));
+      this.entries = [...this.entries, ...fresh];
       this._cursor = page.cursor;
       this.more = page.cursor !== null;
     } catch (error) {
@@ -202,10 +208,10 @@ export class BrowserModel {
       this.error = explain(error);
     }
     this.loading = false;
-    const paths = new Set(this.entries.map(entry => entry.path));
-    this._selection = new Set([...this._selection].filter(path => paths.has(path)));
+    this._paths = new Set(this.entries.map(entry => entry.path));
+    this._selection = new Set([...this._selection].filter(path => this._paths.has(path)));
     const index = focus ? this.entries.findIndex(entry => entry.path === focus) : -1;
-    this.active = index >= 0 ? index : Math.max(0, Math.min(this.active, paths.size - 1));
+    this.active = index >= 0 ? index : Math.max(0, Math.min(this.active, this.entries.length - 1));
     this._anchor = this.active;
     this._changed.emit();
   }
@@ -216,6 +222,7 @@ export class BrowserModel {
 
   private readonly _changed = new Signal<this, void>(this);
   private _selection = new Set<string>();
+  private _paths = new Set<string>();
   private _anchor = 0;
   private _cursor: string | null = null;
   /** Answers to questions that are no longer asked are dropped. */

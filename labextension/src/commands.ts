@@ -56,8 +56,8 @@ export function addCommands(
     });
   };
   const inTier = () => browser.tier !== '' && !browser.error;
-  const some = () => browser.selected.length > 0;
-  const one = () => browser.selected.length === 1;
+  const some = () => browser.selectedCount > 0;
+  const one = () => browser.selectedCount === 1;
   const target = (args: { path?: unknown }) =>
     typeof args.path === 'string' ? args.path : browser.path;
 

@@ -8,6 +8,7 @@ import { Files } from './components/Files';
 import { Snapshots } from './components/Snapshots';
 import { Tiers } from './components/Tiers';
 import { Transfers } from './components/Transfers';
+import { hasFiles } from './dnd';
 import { storageIcon } from './icons';
 
 /** The sidebar: tiers, files, transfers, snapshots. */
@@ -29,6 +30,15 @@ export class StoragePanel extends SidePanel {
       section(trans.__('Snapshots'), <Snapshots context={context} />)
     ]) {
       this.addWidget(widget);
+    }
+    // A drop beside the targets would make the browser leave JupyterLab for the file.
+    for (const type of ['dragover', 'drop'] as const) {
+      this.node.addEventListener(type, event => {
+        if (!event.defaultPrevented && hasFiles(event.dataTransfer)) {
+          event.preventDefault();
+          event.dataTransfer.dropEffect = 'none';
+        }
+      });
     }
     (this.content as AccordionPanel).setRelativeSizes([33, 45, 12, 10]);
   }

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +80,8 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def running_lab(directory: Path, *, extra: tuple[str, ...] = ()) -> Iterator[Lab]:
-    """Start JupyterLab, and stop it at the end."""
+def running_lab(directory: Path, *, variables: Mapping[str, str] | None = None) -> Iterator[Lab]:
+    """Start JupyterLab with these environment variables too, and stop it at the end."""
     if not (EXTENSION / "package.json").is_file():
         raise RuntimeError(f"Build the front end first: npm run build:prod in {EXTENSION.parent}")
     for name in ("home", "project", "extensions"):
@@ -103,11 +103,13 @@ def running_lab(directory: Path, *, extra: tuple[str, ...] = ()) -> Iterator[Lab
         "--ServerApp.jpserver_extensions={'jupyter_storage': True}",
         f"--LabApp.extra_labextensions_path={directory / 'extensions'}",
         "--LabApp.expose_app_in_browser=True",
-        *extra,
     ]
     with (directory / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            command, env=_environment(directory), stdout=log, stderr=subprocess.STDOUT
+            command,
+            env=_environment(directory) | dict(variables or {}),
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         try:
             deadline = time.monotonic() + 60

@@ -11,6 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from .panel import Panel
+from .server import TOKEN, Lab
 
 SAVE_IN_CHUNKS = """async ([path, base64, name]) => {
   const contents = window.jupyterapp.serviceManager.contents;
@@ -93,6 +94,26 @@ def test_open_editor_follows_a_rename(panel: Panel, shared: Path, page: Page):
     page.locator(".jp-Dialog input").fill("new.txt")
     panel.dialog_button("Rename").click()
     expect(tabs.filter(has_text="new.txt")).to_be_visible()
+
+
+def test_document_on_a_tier_comes_back_after_a_reload(own_page: Page, lab: Lab, shared: Path):
+    (shared / "kept.txt").write_text("still here")
+    own_page.goto(f"{lab.url}/lab/workspaces/reload?token={TOKEN}")
+    own_page.wait_for_function("window.jupyterapp")
+    own_page.evaluate("window.jupyterapp.restored.then(() => 0)")
+    with own_page.expect_response(
+        lambda response: (
+            "/api/workspaces/" in response.url
+            and response.request.method == "PUT"
+            and "kept.txt" in (response.request.post_data or "")
+        )
+    ):
+        own_page.evaluate(
+            "path => window.jupyterapp.commands.execute('docmanager:open', {path}).then(() => 0)",
+            f"shared:{shared.name}/kept.txt",
+        )
+    own_page.reload()
+    expect(own_page.locator(".jp-FileEditor:visible")).to_contain_text("still here")
 
 
 def test_jupyterlab_upload_in_chunks_keeps_every_byte(panel: Panel, shared: Path, page: Page):

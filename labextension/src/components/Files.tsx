@@ -76,7 +76,7 @@ function summary({ model, trans }: IPanelContext): string {
   if (browser.loading && browser.entries.length === 0) {
     return trans.__('Loading…');
   }
-  const chosen = browser.selected.length;
+  const chosen = browser.selectedCount;
   const count = browser.entries.length;
   const all = browser.more
     ? trans.__('First %1 items', count)
