@@ -93,8 +93,12 @@ class JupyterStorage(Configurable):
     snapshot_interval = Float(
         2.0, min=0.1, help="Seconds of quiet after a change before a snapshot is taken."
     ).tag(config=True)
+    snapshot_gitignore = Bool(
+        True, help="Whether snapshots leave out what .gitignore names, in work trees of git."
+    ).tag(config=True)
     snapshot_uri = Unicode(
-        help="Where the repository lies. Empty: beside the artifacts in the default bucket."
+        help="Prefix below which repositories lie. Empty: beside the artifacts in the default "
+        "bucket."
     ).tag(config=True)
     snapshot_password_file = Unicode(
         help="File with the repository's password. Empty: one is made and kept beside the "
@@ -150,6 +154,7 @@ class Settings:
     check_timeout: float = 5.0
     snapshots: bool = True
     snapshot_interval: float = 2.0
+    snapshot_gitignore: bool = True
     snapshot_uri: str = ""
     snapshot_password_file: str = ""
 
@@ -188,6 +193,7 @@ class Settings:
             "JUPYTER_STORAGE_CHECK_TIMEOUT": str(self.check_timeout),
             "JUPYTER_STORAGE_SNAPSHOTS": str(self.snapshots).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_INTERVAL": str(self.snapshot_interval),
+            "JUPYTER_STORAGE_SNAPSHOT_GITIGNORE": str(self.snapshot_gitignore).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_URI": self.snapshot_uri,
             "JUPYTER_STORAGE_SNAPSHOT_PASSWORD_FILE": self.snapshot_password_file,
         }
@@ -346,6 +352,7 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         check_timeout=options.check_timeout,
         snapshots=options.snapshots,
         snapshot_interval=options.snapshot_interval,
+        snapshot_gitignore=options.snapshot_gitignore,
         snapshot_uri=options.snapshot_uri.rstrip("/"),
         snapshot_password_file=options.snapshot_password_file,
     )

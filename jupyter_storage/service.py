@@ -445,6 +445,7 @@ class Service:
             state=settings.data_directory / "snapshots" / settings.workload_id,
             password_file=settings.snapshot_password_file,
             interval=settings.snapshot_interval,
+            gitignore=settings.snapshot_gitignore,
             enabled=settings.snapshots,
             excluded=[path for path in inside if settings.project in path.resolve().parents],
             listener=lambda status: self._tell("snapshot", status),

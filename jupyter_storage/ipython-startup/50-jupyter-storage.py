@@ -1,7 +1,7 @@
 """Make %storage known to every kernel of this environment."""
 
 
-def _register_jupyter_storage():
+def _register_jupyter_storage() -> None:
     try:
         from IPython import get_ipython
 

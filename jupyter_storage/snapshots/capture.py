@@ -22,7 +22,7 @@ from jupyter_storage.errors import Cancelled, NotADirectory, NotFound, from_os_e
 from jupyter_storage.records import Failure, SnapshotRecord, to_wire
 from jupyter_storage.snapshots.contents import ContentReader, Unreadable
 from jupyter_storage.snapshots.databases import SIDECARS
-from jupyter_storage.snapshots.ignore import FILES, GITIGNORE, Rules, read_lines
+from jupyter_storage.snapshots.ignore import Rules
 from jupyter_storage.snapshots.nodes import describe, printable, same_file
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.crypto import user_name
@@ -63,7 +63,7 @@ def capture(
     excluded : sequence of Path
         Left out in any case, if they lie inside.
     gitignore : bool
-        Whether ``.gitignore`` files count.
+        Whether ``.gitignore`` files count in work trees of git.
     force : bool
         Write a snapshot even if nothing changed.
     records : Path, optional
@@ -153,7 +153,7 @@ class _Run:
     ) -> None:
         self._repository, self._project = repository, project
         self._excluded = frozenset(str(path.resolve()) for path in excluded)
-        self._rules = [name for name in FILES if gitignore or name != GITIGNORE]
+        self._rules = Rules.of_project(project, gitignore=gitignore)
         self.progress: Progress | None = None
         self.cancel: threading.Event | None = None
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "chunks")
@@ -173,7 +173,7 @@ class _Run:
             entries = _scan(path)
         except OSError as error:
             raise from_os_error(error, path) from error
-        stack = [self._enter(_Directory(path, "", root, Rules()), before, entries)]
+        stack = [self._enter(_Directory(path, "", root, self._rules), before, entries)]
         while True:
             here = stack[-1]
             if here.below:
@@ -209,10 +209,7 @@ class _Run:
             nodes = self._repository.load_tree(before["subtree"])
             here.before = {node_name(child): child for child in nodes}
         names = {entry.name for entry in entries}
-        lines = [
-            line for name in self._rules if name in names for line in read_lines(here.path, name)
-        ]
-        here.rules = here.rules.within(here.key, lines)
+        here.rules = here.rules.enter(here.key, here.path, names)
         self.directories += 1
         # The files that a database keeps beside itself come after it.
         for entry in sorted(entries, key=lambda e: (e.name.endswith(SIDECARS), e.name)):

@@ -4,42 +4,48 @@
 directory. As in git, a deeper file decides before one above it, a later line before an earlier
 one, and nothing inside an ignored directory can be brought back. In one directory, the files
 count as one, in the order above.
+
+``.gitignore`` says what git leaves out, so it counts where git is used: in a directory with a
+``.git``, and below. An unpacked source archive has the file too, and with it everything that the
+file names; nothing else would bring that back.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
 from jupyter_storage.paths import is_temporary
 
-__all__ = ["FILES", "GITIGNORE", "Rules", "read_lines"]
+__all__ = ["GIT", "NAMES", "Rules"]
 
-GITIGNORE = ".gitignore"
-FILES = (GITIGNORE, ".storageignore", ".anyscaleignore")
+GIT = ".git"
+NAMES = (".gitignore", ".storageignore", ".anyscaleignore")
 """Names of the files that hold rules, weakest first."""
 
 
 class Rules:
     """The rules that hold in one directory: its own, and those of the directories above.
 
-    Parameters
-    ----------
-    base : str
-        The directory's path below the project directory, with a trailing slash; empty for the
-        project directory.
-    lines : iterable of str
-        Its own rules.
-    above : Rules, optional
-        Those of the directory above.
+    Begin with :meth:`of_project`, and go down with :meth:`enter`.
     """
 
-    def __init__(self, base: str = "", lines: Iterable[str] = (), above: Rules | None = None):
+    def __init__(
+        self,
+        base: str,
+        lines: Iterable[str],
+        above: Rules | None,
+        *,
+        gitignore: bool,
+        worktree: bool,
+    ):
         self._base = base
         self._above = above
+        self._gitignore, self._worktree = gitignore, worktree
         self._spec = GitIgnoreSpec.from_lines(map(_unambiguous, lines))
         patterns = [
             pattern.regex.pattern
@@ -50,10 +56,42 @@ class Rules:
         joined = "|".join(f"(?:{re.sub(r'[?]P<[a-z_]+>', '?:', text)})" for text in patterns)
         self._any = re.compile(joined) if patterns else None
 
-    def within(self, base: str, lines: Iterable[str]) -> Rules:
-        """Rules of a directory inside; ``base`` and ``lines`` as above."""
-        lines = list(lines)
-        return Rules(base, lines, self) if lines else self
+    @classmethod
+    def of_project(cls, project: Path, *, gitignore: bool) -> Rules:
+        """Rules above the project directory: none, but it may lie in a work tree of git.
+
+        Parameters
+        ----------
+        project : Path
+            Resolved.
+        gitignore : bool
+            Whether ``.gitignore`` files count in work trees.
+        """
+        worktree = any(os.path.lexists(above / GIT) for above in project.parents)
+        return cls("", (), None, gitignore=gitignore, worktree=worktree)
+
+    def enter(self, base: str, directory: str, names: Container[str] | None = None) -> Rules:
+        """Rules of a directory in this one, or of the project directory itself.
+
+        Parameters
+        ----------
+        base : str
+            Its path below the project directory, with a trailing slash; empty for the project.
+        directory : str
+            Where it is.
+        names : container of str, optional
+            What is in it, if that is known.
+        """
+
+        def holds(name: str) -> bool:
+            return os.path.lexists(f"{directory}/{name}") if names is None else name in names
+
+        worktree = self._worktree or holds(GIT)
+        read = NAMES if worktree and self._gitignore else NAMES[1:]
+        lines = [line for name in read if holds(name) for line in _lines(directory, name)]
+        if not lines and worktree == self._worktree:
+            return self
+        return Rules(base, lines, self, gitignore=self._gitignore, worktree=worktree)
 
     def excludes(self, path: str, *, directory: bool) -> bool:
         """Whether a snapshot leaves something out.
@@ -85,8 +123,8 @@ def _unambiguous(line: str) -> str:
     return text + "/*" if text.endswith("/**") else text
 
 
-def read_lines(directory: str, name: str) -> list[str]:
-    """Read a file of rules; one that is missing or cannot be read leaves nothing out."""
+def _lines(directory: str, name: str) -> list[str]:
+    """Read a file of rules; one that cannot be read leaves nothing out."""
     try:
         return Path(directory, name).read_text("utf-8", "surrogateescape").splitlines()
     except OSError:

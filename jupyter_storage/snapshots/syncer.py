@@ -55,6 +55,8 @@ class Syncer:
         Resolved.
     excluded : sequence of Path
         Not watched.
+    gitignore : bool
+        Whether ``.gitignore`` files count in work trees of git.
     interval : float
         Seconds of quiet after a change. A directory that is never quiet is captured after five
         times that, and at least 10 seconds.
@@ -68,13 +70,16 @@ class Syncer:
         project: Path,
         *,
         excluded: Sequence[Path],
+        gitignore: bool,
         interval: float,
         capture: Capture,
         tell: Callable[[Told], None],
     ) -> None:
         self._interval, self._longest = interval, max(10.0, 5 * interval)
         self._capture, self._tell = capture, tell
-        self._watcher = Watcher(project, excluded=excluded, changed=self._changed)
+        self._watcher = Watcher(
+            project, excluded=excluded, gitignore=gitignore, changed=self._changed
+        )
         self._condition = threading.Condition()
         self._pending: set[str] = set()
         self._first = self._last = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,9 +22,12 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
-from jupyter_storage.snapshots.ignore import FILES, GITIGNORE, Rules, read_lines
+from jupyter_storage.snapshots.ignore import GIT, NAMES, Rules
 
 __all__ = ["Watcher"]
+
+# watchdog warns when a new directory is reported while it is being walked: nothing is lost by it.
+warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, r"watchdog\.")
 
 # Opening and reading must not count: watching 20,000 directories would never end, for the walk
 # that adds them opens each. A directory's own change says nothing that its files do not.
@@ -56,7 +60,7 @@ class Watcher(FileSystemEventHandler):
     excluded : sequence of Path
         Left out in any case.
     gitignore : bool
-        Whether ``.gitignore`` files count.
+        Whether ``.gitignore`` files count in work trees of git.
     changed : Callable
         Called in other threads with a path below the project directory.
     """
@@ -67,11 +71,11 @@ class Watcher(FileSystemEventHandler):
         *,
         excluded: Sequence[Path],
         changed: Callable[[str], None],
-        gitignore: bool = True,
+        gitignore: bool,
     ) -> None:
         self._project, self._changed = str(project), changed
+        self._above = Rules.of_project(project, gitignore=gitignore)
         self._excluded = tuple(str(path.resolve()) for path in excluded)
-        self._files = [name for name in FILES if gitignore or name != GITIGNORE]
         self._rules: dict[str, Rules] = {}
         self._lock = threading.Lock()
         self._observer = Observer()
@@ -107,7 +111,7 @@ class Watcher(FileSystemEventHandler):
             key = os.path.relpath(os.fsdecode(path), self._project)
             if key == "." or key.startswith("../"):
                 continue
-            if key.rpartition("/")[2] in FILES:
+            if key.rpartition("/")[2] in {GIT, *NAMES}:
                 with self._lock:
                     self._rules.clear()
             if not self._leaves_out(os.fsdecode(path), key, event.is_directory):
@@ -119,7 +123,7 @@ class Watcher(FileSystemEventHandler):
                 return True
         parts = key.split("/")
         with self._lock:
-            rules = self._rules_of("", Rules())
+            rules = self._rules_of("", self._above)
             for end in range(1, len(parts)):
                 above = "/".join(parts[:end])
                 if rules.excludes(above, directory=True):
@@ -131,9 +135,7 @@ class Watcher(FileSystemEventHandler):
         if base not in self._rules:
             if len(self._rules) > _MOST_DIRECTORIES:
                 self._rules.clear()
-            here = f"{self._project}/{base}"
-            lines = [line for name in self._files for line in read_lines(here, name)]
-            self._rules[base] = above.within(base, lines)
+            self._rules[base] = above.enter(base, f"{self._project}/{base}")
         return self._rules[base]
 
     def _has_many_directories(self) -> bool:

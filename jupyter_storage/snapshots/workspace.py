@@ -68,7 +68,7 @@ class Workspace:
     excluded : sequence of Path
         Left out of snapshots.
     gitignore : bool
-        Whether ``.gitignore`` files count.
+        Whether ``.gitignore`` files count in work trees of git.
     listener : Callable, optional
         Called with every new status, in several threads.
     """
@@ -247,6 +247,7 @@ class Workspace:
         syncer = Syncer(
             self.project.resolve(),
             excluded=self._inside(),
+            gitignore=self._gitignore,
             interval=self._interval,
             capture=self._capture,
             tell=self._heard,
