@@ -21,7 +21,7 @@ import { readInput } from './dnd';
 import { explain } from './errors';
 import { storageIcon, uploadFolderIcon } from './icons';
 import type { StorageModel } from './model';
-import { baseName, formatPath, isBelow, joinKeys, parentKey, parsePath } from './paths';
+import { formatPath, isBelow, joinKeys, nameOf, parentKey, parsePath } from './paths';
 import type { IEntry } from './records';
 import { CommandIDs } from './tokens';
 
@@ -241,7 +241,7 @@ async function paste(
 ): Promise<void> {
   const inItself = sources.find(source => isBelow(destination, source));
   if (inItself) {
-    throw new Error(trans.__('“%1” cannot be put into itself.', baseName(inItself)));
+    throw new Error(trans.__('“%1” cannot be put into itself.', nameOf(inItself)));
   }
   const plan = await model.requests.plan(operation, sources, destination);
   if (plan.files === 0 && plan.conflict_count === 0 && plan.failures.length > 0) {

@@ -1,7 +1,7 @@
 import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { baseName, nameProblem } from './paths';
+import { nameOf, nameProblem } from './paths';
 import type { IEntry } from './records';
 import type { IAnswer } from './uploader';
 
@@ -119,7 +119,7 @@ export function pasteMessage(
   count: number,
   trans: TranslationBundle
 ): string {
-  const names = conflicts.slice(0, LISTED).map(path => `“${baseName(path)}”`);
+  const names = conflicts.slice(0, LISTED).map(path => `“${nameOf(path)}”`);
   if (count > names.length) {
     names.push(trans._n('%1 more', '%1 more', count - names.length));
   }

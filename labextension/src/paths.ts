@@ -38,6 +38,11 @@ export function baseName(key: string): string {
   return clean.slice(clean.lastIndexOf('/') + 1);
 }
 
+/** Last part of a path; the path itself for a tier's root. */
+export function nameOf(path: string): string {
+  return baseName(parsePath(path).key) || path;
+}
+
 /** Percent-encode a key once, part by part. */
 export function encodeKey(key: string): string {
   return trimSlashes(key).split('/').map(encodeURIComponent).join('/');

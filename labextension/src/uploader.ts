@@ -2,7 +2,7 @@ import { Signal } from '@lumino/signaling';
 
 import { checksumHeader } from './crc32';
 import { StorageError, explain } from './errors';
-import { baseName } from './paths';
+import { nameOf } from './paths';
 import type { Conflict, IEntry, IFailure, IUpload, TransferState } from './records';
 
 /** Bytes of a piece; a file up to this size goes in one request. */
@@ -135,7 +135,7 @@ export class UploadJob {
   }
 
   private async one(item: IUploadItem): Promise<void> {
-    this.update({ current: baseName(item.path) });
+    this.update({ current: nameOf(item.path) });
     const progress = { bytes: 0 };
     try {
       if (!item.blob) {

@@ -11,6 +11,7 @@ import {
   formatPath,
   isBelow,
   joinKeys,
+  nameOf,
   nameProblem,
   numberedName,
   parentKey,
@@ -47,6 +48,7 @@ describe('paths', () => {
     expect(formatPath('shared', '/a/')).toBe('shared:a');
     expect(parentKey('a/b')).toBe('a');
     expect(parentKey('a')).toBe('');
+    expect(['shared:a', 'shared:a/b', 'shared:'].map(nameOf)).toEqual(['a', 'b', 'shared:']);
   });
 
   it('encodes each part once', () => {

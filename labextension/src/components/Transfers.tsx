@@ -2,7 +2,7 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { formatBytes, formatDuration } from '../format';
-import { baseName, parsePath } from '../paths';
+import { nameOf } from '../paths';
 import { isFinished, type IFailure, type ITransfer, type TransferState } from '../records';
 import { UploadJob } from '../uploader';
 import { Bar } from './Bar';
@@ -119,14 +119,15 @@ function describe(item: IItem, { trans }: IPanelContext): string {
     parts.push(trans.__('Connection lost, trying again'));
   }
   const running = item.state === 'running';
-  if (item.bytesTotal) {
+  // What was skipped counts as dealt with, but nothing of it was moved.
+  if (item.bytesTotal && (running || item.filesDone > 0)) {
     parts.push(
       running
         ? trans.__('%1 of %2', formatBytes(item.bytesDone), formatBytes(item.bytesTotal))
         : formatBytes(item.bytesDone)
     );
   }
-  if (item.filesTotal !== null && item.filesTotal > 1) {
+  if (item.filesTotal !== null && item.filesTotal > 1 && (running || item.filesDone > 0)) {
     parts.push(
       running
         ? trans.__('%1 of %2 files', item.filesDone, item.filesTotal)
@@ -150,7 +151,7 @@ function describe(item: IItem, { trans }: IPanelContext): string {
 function fromUpload(job: UploadJob, { model, trans }: IPanelContext): IItem {
   const [first] = job.items;
   const what =
-    job.items.length === 1 ? baseName(first.path) : trans._n('%1 file', '%1 files', job.filesTotal);
+    job.items.length === 1 ? nameOf(first.path) : trans._n('%1 file', '%1 files', job.filesTotal);
   return {
     id: job.id,
     title: trans.__('Upload %1 to %2', what, job.destination),
@@ -199,5 +200,5 @@ function fromTransfer(record: ITransfer, { trans }: IPanelContext): IItem {
 
 /** A source may be a URI or a local path too: those keep their full text. */
 function short(path: string): string {
-  return /^[A-Za-z][\w-]*:(?!\/\/)/.test(path) ? baseName(parsePath(path).key) || path : path;
+  return /^[A-Za-z][\w-]*:(?!\/\/)/.test(path) ? nameOf(path) : path;
 }

@@ -16,7 +16,7 @@ import { addCommands } from '../commands';
 import { askConflict } from '../dialogs';
 import { StorageModel } from '../model';
 import { StoragePanel } from '../panel';
-import { baseName } from '../paths';
+import { nameOf } from '../paths';
 import { Requests } from '../requests';
 import { CommandIDs, IStorage, PANEL_ID } from '../tokens';
 import { storageIcon } from '../icons';
@@ -52,7 +52,11 @@ export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
       requests: new Requests(serverSettings),
       events,
       ask: (path, several) =>
-        askConflict(trans.__('“%1” exists: %2', baseName(path), path), several, trans)
+        askConflict(
+          trans.__('The file “%1” exists already: %2', nameOf(path), path),
+          several,
+          trans
+        )
     });
     addCommands(app, model, trans);
     const context = { model, trans, commands: app.commands, docRegistry: app.docRegistry };
