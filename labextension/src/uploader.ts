@@ -1,8 +1,8 @@
 import { Signal } from '@lumino/signaling';
 
-import { checksumHeader } from './crc32';
 import { StorageError, explain } from './errors';
 import { nameOf } from './paths';
+import { PieceReader } from './pieces';
 import type { Conflict, IEntry, IFailure, IUpload, TransferState } from './records';
 
 /** Bytes of a piece; a file up to this size goes in one request. */
@@ -24,7 +24,7 @@ export interface IUploadTransport {
   patch(
     id: string,
     offset: number,
-    piece: Uint8Array<ArrayBuffer>,
+    piece: Blob,
     checksum: string,
     signal?: AbortSignal
   ): Promise<number>;
@@ -252,10 +252,11 @@ export class UploadJob {
   }
 
   private async pieces(upload: IUpload, blob: Blob, progress: IProgress): Promise<void> {
-    const { transport, pieceSize } = this._options;
+    const { transport } = this._options;
     const signal = this._stop.signal;
     let offset = upload.offset;
     let known = true;
+    const reader = new PieceReader(blob, this._options.pieceSize);
     while (offset < blob.size || !known) {
       const before = offset;
       await this.persist(
@@ -267,10 +268,9 @@ export class UploadJob {
           if (offset >= blob.size) {
             return;
           }
-          const slice = blob.slice(offset, Math.min(offset + pieceSize, blob.size));
-          const piece = new Uint8Array(await slice.arrayBuffer());
+          const { body, checksum } = await reader.get(offset);
           known = false;
-          offset = await transport.patch(upload.id, offset, piece, checksumHeader(piece), signal);
+          offset = await transport.patch(upload.id, offset, body, checksum, signal);
           known = true;
         },
         // After a cut the server knows best what arrived.

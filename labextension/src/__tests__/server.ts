@@ -174,7 +174,7 @@ export function transportTo(base: string): IUploadTransport {
       offset(
         await send(`uploads/${id}`, {
           method: 'PATCH',
-          body: new Blob([piece]),
+          body: piece,
           headers: { 'Upload-Offset': String(at), 'Upload-Checksum': checksum },
           signal
         })
