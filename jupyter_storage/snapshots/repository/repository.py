@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -108,21 +108,27 @@ class Repository:
         if store.keeps_directories:
             for name in _DIRECTORIES:
                 store.make_directory(name)
-        keys = Keys.random()
-        key_file = make_key_file(password, keys)
-        key_name = f"keys/{digest(key_file).hex()}"
+        # A maker that died left its key: taken over, it is not in stock restic's way, which gives
+        # up where it first tries a key that does not open the configuration.
+        keys = next((each for _, each in _opened(store, password)), None)
+        key_name = None
+        if keys is None:
+            keys = Keys.random()
+            key_file = make_key_file(password, keys)
+            key_name = f"keys/{digest(key_file).hex()}"
+            store.write(key_name, key_file)
         config = {
             "version": 2,
             "id": os.urandom(32).hex(),
             "chunker_polynomial": f"{random_polynomial():x}",
         }
-        store.write(key_name, key_file)
         try:
             store.write("config", keys.seal(json.dumps(config).encode()), exclusive=True)
         except AlreadyExists:
-            # Ours opens nothing: stock restic might try it first and give up.
-            with suppress(NotFound):
-                store.delete(key_name)
+            # Who was first may have taken over our key; else it opens nothing.
+            if key_name is not None and not _opens(keys, store.read("config")):
+                with suppress(NotFound):
+                    store.delete(key_name)
         return cls.open(store, password, cache=cache)
 
     @classmethod
@@ -147,14 +153,10 @@ class Repository:
                 hint="It is made with the first snapshot: 'jupyter storage snapshot now'.",
             ) from error
         found: Keys | None = None
-        for name in _names(store, "keys"):
-            keys = open_key_file(password, store.read(f"keys/{name}"))
-            if keys is None:
-                continue
-            try:
-                keys.open(sealed)
+        for name, keys in _opened(store, password):
+            if _opens(keys, sealed):
                 found = keys
-            except ChecksumMismatch:
+            else:
                 # Left by one of two who made the repository at once, and died in between. Stock
                 # restic gives up where it tries this one first.
                 with suppress(StorageError):
@@ -520,6 +522,23 @@ class Repository:
 
 def _pack_key(pack: str) -> str:
     return f"data/{pack[:2]}/{pack}"
+
+
+def _opened(store: Store, password: str) -> Iterator[tuple[str, Keys]]:
+    """Keys that a password opens, with their names; makers at work may take theirs away."""
+    for name in _names(store, "keys"):
+        with suppress(NotFound):
+            keys = open_key_file(password, store.read(f"keys/{name}"))
+            if keys is not None:
+                yield name, keys
+
+
+def _opens(keys: Keys, sealed: bytes) -> bool:
+    try:
+        keys.open(sealed)
+    except ChecksumMismatch:
+        return False
+    return True
 
 
 def _names(store: Store, directory: str) -> list[str]:
