@@ -6,13 +6,16 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-import threading
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+from servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -104,50 +107,52 @@ def test_the_welcome_notebook_runs_from_top_to_bottom(fresh, clone, tmp_path):
     assert (tmp_path / "restored/Welcome.ipynb").exists()
 
 
-def answer_of(command, environ, cwd, path="jupyter-storage/api/v1/tiers"):
-    """Start a server, ask it once, and stop it by its own process."""
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        env=environ,
-        cwd=cwd,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
+OPTIONS = ["--no-browser", "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=acceptance"]
+OPTIONS += ["--allow-root"]
+
+
+def answer_of(command, port, log, **options):
+    """Start a server, ask it for its tiers, and stop it as JupyterHub and Kubernetes do."""
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            **options,
+        )
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/jupyter-storage/api/v1/tiers",
+        headers={"Authorization": "token acceptance"},
     )
-    timer = threading.Timer(120, process.kill)
-    timer.start()
-    seen = []
     try:
-        for line in process.stderr:
-            seen.append(line)
-            if found := re.search(r"(http://127\.0\.0\.1:\d+/)", line):
-                request = urllib.request.Request(
-                    found[1] + path, headers={"Authorization": "token acceptance"}
-                )
+        for _ in range(240):
+            assert process.poll() is None, log.read_text()
+            try:
                 with urllib.request.urlopen(request, timeout=30) as response:
-                    return json.load(response)
-        raise AssertionError("".join(seen))
+                    return json.load(response)["tiers"]
+            except urllib.error.URLError as error:
+                # Until it listens, the connection is refused; any answer but 200 is an error.
+                if not isinstance(error.reason, ConnectionRefusedError):
+                    raise
+                time.sleep(0.5)
+        raise AssertionError(log.read_text())
     finally:
-        timer.cancel()
-        os.killpg(process.pid, 15)
-        process.stderr.read()
-        process.wait(30)
-        process.stderr.close()
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
 
 
-OPTIONS = [
-    "--no-browser",
-    "--ServerApp.port=0",
-    "--ServerApp.ip=127.0.0.1",
-    "--IdentityProvider.token=acceptance",
-    "--allow-root",
-]
-
-
-def test_binder_starts_the_demo(fresh, clone):
+def test_binder_starts_the_demo(fresh, clone, tmp_path):
     environ = {**fresh, "REPO_DIR": str(clone)}
-    tiers = answer_of([clone / "binder/start", "jupyter", "lab", *OPTIONS], environ, clone)["tiers"]
+    port = free_port()
+    command = [clone / "binder/start", "jupyter", "lab", f"--ServerApp.port={port}", *OPTIONS]
+    tiers = answer_of(command, port, tmp_path / "log", env=environ, cwd=clone)
     assert [tier["state"] for tier in tiers] == ["ok"] * 5
     assert tiers[0]["path"].startswith(fresh["HOME"])
 
@@ -156,8 +161,10 @@ def test_make_lab_passes_its_options_on(clone, fresh, tmp_path):
     venv = Path(fresh["PATH"].partition(":")[0]).parent
     (venv / ".installed").touch()
     environ = {**fresh, "PATH": f"{fresh['PATH']}:{os.environ['PATH']}"}
-    environ["JUPYTER_STORAGE_ROOT"] = str(tmp_path)
-    command = ["make", "lab", f"VENV={venv}", f"ARGS={' '.join(OPTIONS)}"]
-    tiers = answer_of(command, environ, clone)["tiers"]
+    environ["JUPYTER_STORAGE_ROOT"] = str(tmp_path / "root")
+    port = free_port()
+    words = " ".join([f"--ServerApp.port={port}", *OPTIONS])
+    command = ["make", "lab", f"VENV={venv}", f"ARGS={words}"]
+    tiers = answer_of(command, port, tmp_path / "log", env=environ, cwd=clone)
     assert len(tiers) == 5
     assert (clone / "demo/Welcome.ipynb").exists()
