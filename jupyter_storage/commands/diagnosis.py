@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from jupyter_storage.commands.command import Command, Context
-from jupyter_storage.commands.rendering import clean, human_size
-from jupyter_storage.commands.results import Column, Outcome, Record, Table
+from jupyter_storage.commands.rendering import Column, clean, human_size
+from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.errors import StorageError
 from jupyter_storage.redact import redact
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from jupyter_storage.commands.command import Command, Context, expiry, natural, size
-from jupyter_storage.commands.rendering import clean, human_size, human_time
-from jupyter_storage.commands.results import Column, Outcome, Record, Stream, Text
+from jupyter_storage.commands.rendering import Column, clean, human_size, human_time
+from jupyter_storage.commands.results import Outcome, Record, Stream, Text
 from jupyter_storage.errors import InvalidRequest, StorageError
 from jupyter_storage.records import Entry, Failure
 from jupyter_storage.redact import redact

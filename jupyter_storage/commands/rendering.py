@@ -5,14 +5,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from jupyter_storage.commands.results import Column
     from jupyter_storage.records import TransferRecord
 
 __all__ = [
+    "Column",
     "clean",
     "fields_html",
     "fields_text",
@@ -28,6 +29,25 @@ __all__ = [
 ]
 
 SHOWN = 1000  # rows in a notebook; a browser gets slow with more
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table as people see it.
+
+    Attributes
+    ----------
+    field : str
+        Name of the field in the record.
+    title : str
+    kind : {'text', 'size', 'number', 'time'}
+        How its values are written; sizes are in bytes.
+    """
+
+    field: str
+    title: str
+    kind: Literal["text", "size", "number", "time"] = "text"
+
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")

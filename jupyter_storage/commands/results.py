@@ -7,31 +7,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 from jupyter_storage.commands import rendering
 from jupyter_storage.errors import Unsupported
 from jupyter_storage.records import Failure, to_wire
 
-__all__ = ["Column", "Outcome", "Record", "Stream", "Table", "Text"]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table as people see it.
-
-    Attributes
-    ----------
-    field : str
-        Name of the field in the record.
-    title : str
-    kind : {'text', 'size', 'number', 'time'}
-        How its values are written; sizes are in bytes.
-    """
-
-    field: str
-    title: str
-    kind: Literal["text", "size", "number", "time"] = "text"
+__all__ = ["Outcome", "Record", "Stream", "Table", "Text"]
 
 
 class Record(Mapping[str, Any]):
@@ -111,7 +93,7 @@ class Table(list[Record]):
     Parameters
     ----------
     records : iterable of Record
-    columns : sequence of Column
+    columns : sequence of rendering.Column
         What people see; the records may hold more.
     layout : callable, optional
         How it prints where that is not as a table.
@@ -120,7 +102,7 @@ class Table(list[Record]):
     def __init__(
         self,
         records: Iterable[Record],
-        columns: tuple[Column, ...],
+        columns: tuple[rendering.Column, ...],
         *,
         layout: Callable[[Table], str] | None = None,
     ) -> None:
@@ -168,13 +150,13 @@ class Stream:
     ----------
     rows : iterator
         Of dataclass instances or mappings.
-    columns : tuple of Column
+    columns : tuple of rendering.Column
     line : callable, optional
         Writes one record for a shell; as a row of a table unless given.
     """
 
     rows: Iterator[Any]
-    columns: tuple[Column, ...]
+    columns: tuple[rendering.Column, ...]
     line: Callable[[Record], str] | None = None
 
     def records(self) -> Iterator[Record]:

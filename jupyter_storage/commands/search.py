@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 
 from jupyter_storage.commands.command import Command, Context, age, natural, size
 from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
-from jupyter_storage.commands.results import Column, Outcome, Record, Stream, Table
+from jupyter_storage.commands.rendering import Column
+from jupyter_storage.commands.results import Outcome, Record, Stream, Table
 from jupyter_storage.paths import basename
 from jupyter_storage.records import Entry
 

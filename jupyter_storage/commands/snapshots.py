@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from jupyter_storage.commands.command import Command, Context
-from jupyter_storage.commands.rendering import human_size, human_time, plural
-from jupyter_storage.commands.results import Column, Outcome, Record, Table
+from jupyter_storage.commands.rendering import Column, human_size, human_time, plural
+from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.commands.tiers import exports
 from jupyter_storage.commands.transfers import TICK, Interrupted, follow
 from jupyter_storage.records import TransferRecord

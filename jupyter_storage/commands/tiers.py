@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Sequence
 
 from jupyter_storage.commands.command import Command, Context
-from jupyter_storage.commands.results import Column, Outcome, Record, Table, Text
+from jupyter_storage.commands.rendering import Column
+from jupyter_storage.commands.results import Outcome, Record, Table, Text
 from jupyter_storage.records import TierRecord
 
 __all__ = ["COMMANDS", "TIER_COLUMNS", "exports"]
