@@ -315,7 +315,11 @@ class LocalStore(Store):
         with _errors(str(self.root)):
             nearest = _nearest(self.root)
             if not nearest.is_dir():
-                raise NotADirectory("It is a file, not a directory", path=str(self.root))
+                raise NotADirectory(
+                    "It is a file, not a directory",
+                    path=str(self.root),
+                    hint="Move the file away, or give the tier another directory.",
+                )
             if self.root.exists():
                 with os.scandir(self.root) as scan:
                     next(scan, None)

@@ -129,7 +129,14 @@ class S3Store(ObjectStore):
         self._client.close()
 
     def _head(self, key: str) -> Entry:
-        answer = self._client.call("head_object", key, Key=self._key(key))
+        try:
+            answer = self._client.call("head_object", key, Key=self._key(key))
+        except StorageError as error:
+            if root_code(error) in {"400", "403"}:
+                # An answer to HEAD has no body, which is where S3 says why: credentials that are
+                # expired or unknown look like any other refusal. Ask in a way that tells.
+                self._client.call("list_objects_v2", key, Prefix=self._key(key), MaxKeys=1)
+            raise
         md5 = md5_of(answer, self.bucket)
         return Entry(
             key,

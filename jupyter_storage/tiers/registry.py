@@ -151,7 +151,9 @@ def _default(name: str, settings: Settings) -> Tier:
 def _configured(
     name: str, configured: Mapping[str, Any], default: Tier | None, settings: Settings
 ) -> Tier:
-    base = default or Tier(name, "", "as configured", "as configured", "Added by configuration")
+    base = default or Tier(
+        name, "", "whoever can reach it", "until deleted by hand", "Added by configuration"
+    )
     uri = str(configured["uri"]).rstrip("/")
     if "://" not in uri:
         local = Path(uri).expanduser()

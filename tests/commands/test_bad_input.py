@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import http.server
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -88,6 +90,54 @@ def test_missing_credentials_say_how_to_sign_in(storage, directory, s3_endpoint)
     done = storage("ls", "s3://bucket/", environ={"AWS_ENDPOINT_URL": s3_endpoint})
     assert done.status == 1
     assert "Sign in" in done.err
+
+
+EXPIRED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message>
+<Token-0>FwoGZXIvYXdzSECRET</Token-0><RequestId>1</RequestId></Error>"""
+
+
+class ExpiredHandler(http.server.BaseHTTPRequestHandler):
+    """Answers as S3 does when a session has ended; the other servers of the tests accept anything."""
+
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(400)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(EXPIRED)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(EXPIRED)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
+
+    def log_message(self, *words):
+        """Say nothing."""
+
+
+@pytest.fixture
+def expired_endpoint():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ExpiredHandler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_expired_credentials_say_to_sign_in_again(storage, directory, expired_endpoint):
+    environ = {"AWS_ENDPOINT_URL": expired_endpoint, "JUPYTER_STORAGE_BUCKET": "s3://bucket"}
+    environ |= {"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "hush"}
+    environ |= {"AWS_SESSION_TOKEN": "hush", "AWS_DEFAULT_REGION": "us-east-1"}
+    (directory / "a").write_text("a")
+    for words in (["ls", "artifacts:"], ["cp", "a", "artifacts:a"], ["cat", "artifacts:a"]):
+        done = storage(*words, environ=environ)
+        assert done.status == 1, words
+        assert "expired" in done.err, words
+        assert "Sign in again" in done.err, words
+        assert "hush" not in done.err
+        assert "SECRET" not in done.err
+        assert "Traceback" not in done.err
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")  # noqa: PTH110
