@@ -58,10 +58,12 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml $(FRONTEND_SOURCES)
 	$(BIN)/python -m pip install --quiet --editable ".[lab]"
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --group dev
+# In one go with the product: two steps would let the second undo the first's choice of versions.
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml $(FRONTEND_SOURCES)
+	rm -rf jupyter_storage/labextension
+	$(BIN)/python -m pip install --quiet --editable ".[lab]" --group dev
 	cd labextension && $(RUN) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	@touch $@
+	@touch $(VENV)/.installed $@
 
 clean:
 	rm -rf $(VENV) $(DEMO) dist jupyter_storage/labextension labextension/lib labextension/node_modules

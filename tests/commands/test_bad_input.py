@@ -98,7 +98,7 @@ EXPIRED = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 class ExpiredHandler(http.server.BaseHTTPRequestHandler):
-    """Answers as S3 does when a session has ended; the other servers of the tests accept anything."""
+    """Answers as S3 does when a session has ended; the tests' other servers accept anything."""
 
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
