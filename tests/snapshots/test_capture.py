@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import tree_of
+from oracle import tree_of
 
 from jupyter_storage.errors import Cancelled, NotFound
 from jupyter_storage.snapshots import contents

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from conftest import PASSWORD, tree_of
+from oracle import PASSWORD, tree_of
 
 from jupyter_storage.errors import Unreachable
 from jupyter_storage.snapshots.capture import capture

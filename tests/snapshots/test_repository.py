@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import PASSWORD
+from oracle import PASSWORD
 
 from jupyter_storage.errors import AccessDenied, ChecksumMismatch, Conflict, NotFound
 from jupyter_storage.snapshots.repository import Repository, chunker

@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from conftest import tree_of
+from oracle import tree_of
 
 from jupyter_storage.errors import AlreadyExists, Cancelled, Conflict, NotADirectory, NotFound
 from jupyter_storage.snapshots.capture import capture

@@ -188,7 +188,7 @@ def test_fields_come_in_the_order_of_restic(project, open_repository, restic):
 )
 @given(st.sets(NAMES, min_size=1, max_size=30))
 def test_restic_restores_any_name(tmp_path_factory, make_restic, names):
-    from conftest import tree_of
+    from oracle import tree_of
 
     from jupyter_storage.snapshots.repository import Repository
     from jupyter_storage.stores.local import LocalStore

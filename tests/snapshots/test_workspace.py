@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Restic, tree_of
+from oracle import Restic, tree_of
 
 from jupyter_storage.errors import AccessDenied, NotConfigured, NotFound, StorageError
 from jupyter_storage.snapshots import place as places
