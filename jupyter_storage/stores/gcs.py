@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ from urllib.parse import quote
 from jupyter_storage.errors import IsADirectory, NotFound, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry
-from jupyter_storage.stores.cloud_errors import root_code
 from jupyter_storage.stores.gcs_client import GCSClient, object_path
 from jupyter_storage.stores.gcs_writer import GCSWriter, insert
 from jupyter_storage.stores.object_store import Found, ObjectStore
@@ -51,45 +50,22 @@ class GCSStore(ObjectStore):
         super().__init__("gs", bucket, prefix)
         self._client = GCSClient(bucket, options)
 
-    @contextmanager
-    def open(
-        self, key: str, *, offset: int = 0, length: int | None = None
-    ) -> Iterator[Iterator[bytes]]:
-        if length is not None and length <= 0:
-            self._file_stat(key)
-            yield iter(())
-            return
-        headers = {}
-        if offset or length is not None:
-            last = "" if length is None else offset + length - 1
-            headers["Range"] = f"bytes={offset}-{last}"
-        try:
-            if not key:
-                raise IsADirectory("It is a directory", path=key)
-            response = self._client.stream(self._path(key), key, headers)
-        except StorageError as error:
-            if root_code(error) == "416":
-                # Nothing is beyond the end.
-                yield iter(())
-                return
-            if isinstance(error, NotFound):
-                self._file_stat(key)
-            raise
+    def _get(self, key: str, span: str | None) -> tuple[Stream, Callable[[], None]]:
+        headers = {"Range": span} if span else {}
+        response = self._client.stream(self._path(key), key, headers)
 
         def read() -> bytes:
             with self._client.errors(key):
                 return self._client.read(response)
 
-        try:
-            yield Stream(
-                read,
-                key,
-                expected=response.content_length,
-                version=response.headers.get("x-goog-generation"),
-                md5=None if headers else _hash_header(response.headers),
-            )
-        finally:
-            self._client.release(response)
+        stream = Stream(
+            read,
+            key,
+            expected=response.content_length,
+            version=response.headers.get("x-goog-generation"),
+            md5=None if span else _hash_header(response.headers),
+        )
+        return stream, lambda: self._client.release(response)
 
     def create(
         self,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,9 @@ from jupyter_storage.errors import (
 )
 from jupyter_storage.paths import basename, clean_key, is_below, join
 from jupyter_storage.records import Entry, Page
+from jupyter_storage.stores.cloud_errors import root_code
 from jupyter_storage.stores.store import Progress, Store
+from jupyter_storage.stores.streams import Stream
 
 __all__ = ["PAGE", "Found", "ObjectStore"]
 
@@ -84,6 +86,16 @@ class ObjectStore(Store):
         """Ask for one page of what begins with a prefix, and for the cursor of the next.
 
         With ``flat``, everything; else one level, with the directories in it.
+        """
+
+    @abstractmethod
+    def _get(self, key: str, span: str | None) -> tuple[Stream, Callable[[], None]]:
+        """Begin to fetch a file, or a range of it (``bytes=0-9``).
+
+        Returns
+        -------
+        tuple
+            The stream, and what gives its connection back.
         """
 
     @abstractmethod
@@ -151,6 +163,36 @@ class ObjectStore(Store):
 
     def local_path(self, key: str) -> Path | None:
         return None
+
+    # Bytes
+
+    @contextmanager
+    def open(
+        self, key: str, *, offset: int = 0, length: int | None = None
+    ) -> Iterator[Iterator[bytes]]:
+        if length is not None and length <= 0:
+            self._file_stat(key)
+            yield iter(())
+            return
+        span = None
+        if offset or length is not None:
+            span = f"bytes={offset}-{'' if length is None else offset + length - 1}"
+        try:
+            if not key:
+                raise IsADirectory("It is a directory", path=key)
+            stream, release = self._get(key, span)
+        except StorageError as error:
+            if root_code(error) in {"416", "InvalidRange"}:
+                # Nothing is beyond the end.
+                yield iter(())
+                return
+            if isinstance(error, NotFound):
+                self._file_stat(key)
+            raise
+        try:
+            yield stream
+        finally:
+            release()
 
     # Changing
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from jupyter_storage.errors import IsADirectory, NotFound, StorageError, Unsupported
+from jupyter_storage.errors import IsADirectory, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.cloud_errors import from_code, root_code
@@ -54,46 +53,23 @@ class S3Store(ObjectStore):
         super().__init__("s3", bucket, prefix)
         self._client = S3Client(bucket, options)
 
-    @contextmanager
-    def open(
-        self, key: str, *, offset: int = 0, length: int | None = None
-    ) -> Iterator[Iterator[bytes]]:
-        if length is not None and length <= 0:
-            self._file_stat(key)
-            yield iter(())
-            return
-        arguments = {}
-        if offset or length is not None:
-            last = "" if length is None else offset + length - 1
-            arguments["Range"] = f"bytes={offset}-{last}"
-        try:
-            if not key:
-                raise IsADirectory("It is a directory", path=key)
-            answer = self._client.call("get_object", key, Key=self._key(key), **arguments)
-        except StorageError as error:
-            if root_code(error) in {"416", "InvalidRange"}:
-                # Nothing is beyond the end.
-                yield iter(())
-                return
-            if isinstance(error, NotFound):
-                self._file_stat(key)
-            raise
+    def _get(self, key: str, span: str | None) -> tuple[Stream, Callable[[], None]]:
+        arguments = {"Range": span} if span else {}
+        answer = self._client.call("get_object", key, Key=self._key(key), **arguments)
         body = answer["Body"]
 
         def read() -> bytes:
             with self._client.errors(key):
                 return self._client.read(body)
 
-        try:
-            yield Stream(
-                read,
-                key,
-                expected=answer.get("ContentLength"),
-                version=answer.get("ETag"),
-                md5=None if arguments else md5_of(answer, self.bucket),
-            )
-        finally:
-            self._client.release(body)
+        stream = Stream(
+            read,
+            key,
+            expected=answer.get("ContentLength"),
+            version=answer.get("ETag"),
+            md5=None if span else md5_of(answer, self.bucket),
+        )
+        return stream, lambda: self._client.release(body)
 
     def create(
         self,
