@@ -22,7 +22,8 @@ def source_tree(tmp_path_factory):
     """A released source tree: more than a thousand files, some with odd names."""
     directory = tmp_path_factory.mktemp("sdist")
     download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", SDIST]
-    download += ["--no-binary=:all:", f"--dest={directory}"]
+    # What builds it is among the tests' packages: a build environment of its own takes long.
+    download += ["--no-binary=:all:", "--no-build-isolation", f"--dest={directory}"]
     done = subprocess.run(download, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"the package index gave no source tree: {done.stderr[-500:]}")
