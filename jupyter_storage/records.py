@@ -254,7 +254,8 @@ class SnapshotStatus:
 
     Attributes
     ----------
-    state : {'off', 'waiting', 'capturing', 'restoring', 'ok', 'error'}
+    state : {'off', 'unwatched', 'waiting', 'capturing', 'restoring', 'ok', 'error'}
+        ``unwatched``: this process does not watch the project directory; a server may.
         ``waiting``: changes are seen and not yet captured.
     last : SnapshotRecord or None
         The newest one of this workspace.
@@ -262,7 +263,7 @@ class SnapshotStatus:
         Changed paths seen since the last capture; 0 means that nothing waits.
     """
 
-    state: Literal["off", "waiting", "capturing", "restoring", "ok", "error"]
+    state: Literal["off", "unwatched", "waiting", "capturing", "restoring", "ok", "error"]
     workspace: str
     project: str
     repository: str

@@ -103,7 +103,7 @@ class Workspace:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._status = SnapshotStatus(
-            "waiting" if enabled else "off",
+            "unwatched" if enabled else "off",
             workspace,
             str(self.project),
             self._uris[0] + "/snapshots",
@@ -213,6 +213,7 @@ class Workspace:
         with self._lock:
             if not self._enabled or self._thread is not None:
                 return
+            self._status = replace(self._status, state="waiting")
             self._thread = threading.Thread(target=self._begin, name="snapshots", daemon=True)
             self._thread.start()
 

@@ -104,7 +104,7 @@ export interface ISnapshot {
 
 /** How safe the project directory is. */
 export interface ISnapshotStatus {
-  state: 'off' | 'waiting' | 'capturing' | 'restoring' | 'ok' | 'error';
+  state: 'off' | 'unwatched' | 'waiting' | 'capturing' | 'restoring' | 'ok' | 'error';
   workspace: string;
   project: string;
   repository: string;
