@@ -6,7 +6,12 @@ from uuid import uuid4
 
 import pytest
 from fsspec.implementations.local import LocalFileSystem
-from fsspec.tests.abstract import AbstractFixtures, AbstractGetTests, AbstractPutTests
+from fsspec.tests.abstract import (
+    AbstractCopyTests,
+    AbstractFixtures,
+    AbstractGetTests,
+    AbstractPutTests,
+)
 
 from jupyter_storage.stores.opening import open_store
 
@@ -25,16 +30,28 @@ class _Fixtures(AbstractFixtures):
         return LocalFileSystem(auto_mkdir=True)
 
 
-class TestLocalFileSystem(_Fixtures, AbstractGetTests, AbstractPutTests):
+class TestLocalFileSystem(_Fixtures, AbstractCopyTests, AbstractGetTests, AbstractPutTests):
     @pytest.fixture
     def store(self, tmp_path):
         (tmp_path / "root").mkdir()
         return open_store((tmp_path / "root").as_uri())
 
 
-class TestMemoryFileSystem(_Fixtures, AbstractGetTests, AbstractPutTests):
+class TestMemoryFileSystem(_Fixtures, AbstractCopyTests, AbstractGetTests, AbstractPutTests):
     @pytest.fixture
     def store(self):
         store = open_store(f"memory://{uuid4().hex}")
         store.filesystem()[0].makedirs(store.filesystem()[1], exist_ok=True)
         return store
+
+
+class TestS3FileSystem(_Fixtures, AbstractCopyTests, AbstractGetTests, AbstractPutTests):
+    @pytest.fixture
+    def store(self, s3_bucket):
+        store = open_store(f"s3://{s3_bucket}/prefix")
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def supports_empty_directories(self):
+        return False
