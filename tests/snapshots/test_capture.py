@@ -246,6 +246,9 @@ def test_unreadable_files_are_listed_and_the_rest_is_captured(project, tmp_path,
         "from jupyter_storage.stores.local import LocalStore\n"
         "from jupyter_storage.snapshots.repository import Repository\n"
         "from jupyter_storage.snapshots.capture import capture\n"
+        # Once as we are: a Python in root's home cannot be imported from later.
+        "warm = Path(sys.argv[3]); (warm / 'project').mkdir(parents=True)\n"
+        "capture(Repository.create(LocalStore(warm / 'store'), 'x'), warm / 'project')\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "repository = Repository.create(LocalStore(Path(sys.argv[2])), 'correct horse')\n"
         "record = capture(repository, Path(sys.argv[1]))\n"
@@ -258,7 +261,7 @@ def test_unreadable_files_are_listed_and_the_rest_is_captured(project, tmp_path,
             directory.chmod(directory.stat().st_mode | 0o755)
     tmp_path.chmod(0o777)
     done = subprocess.run(
-        [sys.executable, "-c", script, str(project), str(store.root)],
+        [sys.executable, "-c", script, str(project), str(store.root), str(tmp_path / "warm")],
         capture_output=True,
         text=True,
         check=False,
