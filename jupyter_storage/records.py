@@ -89,8 +89,9 @@ class TierRecord:
         See the words in ``docs/tiers.md``.
     path : str or None
         Directory in which kernels and terminals find the tier; None for object storage.
-    state : {'ok', 'not configured', 'unreachable'}
-        With ``reason`` and ``hint`` where it is not ok.
+    state : {'ok', 'checking', 'not configured', 'unreachable'}
+        ``checking``: it has not answered yet, and was not waited for. With ``reason`` and
+        ``hint`` where it is not ok.
     used, free, quota : int or None
         Bytes.
     """
@@ -101,7 +102,7 @@ class TierRecord:
     lifetime: str
     purpose: str
     path: str | None
-    state: Literal["ok", "not configured", "unreachable"]
+    state: Literal["ok", "checking", "not configured", "unreachable"]
     reason: str | None = None
     hint: str | None = None
     used: int | None = None

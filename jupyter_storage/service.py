@@ -72,9 +72,15 @@ class Service:
 
     # Tiers
 
-    def tiers(self) -> Sequence[TierRecord]:
-        """Describe all tiers as they are now, within the configured time limit."""
-        return self._health.look(self._locations.tiers.values())
+    def tiers(self, *, wait: float | None = None) -> Sequence[TierRecord]:
+        """Describe all tiers as they are now, within the configured time limit.
+
+        Parameters
+        ----------
+        wait : float, optional
+            Seconds after which those that may still answer are said to be ``checking``.
+        """
+        return self._health.look(self._locations.tiers.values(), wait=wait)
 
     def tier(self, name: str) -> TierRecord:
         """Describe one tier as it is now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.server.handler import StorageHandler, authenticated, authorized
 
 __all__ = ["ROUTES"]
@@ -14,7 +15,12 @@ class TiersHandler(StorageHandler):
     @authorized
     async def get(self) -> None:
         """Describe all tiers as they are now."""
-        await self.reply({"tiers": await self.call(self.service.tiers)})
+        text = self.get_query_argument("wait", "")
+        try:
+            wait = max(0.0, float(text)) if text else None
+        except ValueError as error:
+            raise InvalidRequest("'wait' is a number of seconds") from error
+        await self.reply({"tiers": await self.call(self.service.tiers, wait=wait)})
 
 
 class TierHandler(StorageHandler):

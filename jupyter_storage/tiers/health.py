@@ -38,21 +38,27 @@ class Health:
         self._probes: dict[str, _Probe] = {}
         self._lock = threading.Lock()
 
-    def look(self, tiers: Iterable[Tier]) -> list[TierRecord]:
+    def look(self, tiers: Iterable[Tier], *, wait: float | None = None) -> list[TierRecord]:
         """Describe tiers as they are now.
 
         Parameters
         ----------
         tiers : iterable of Tier
+        wait : float, optional
+            Seconds after which a tier that may still answer is said to be ``checking``. Without
+            it, all are waited for.
 
         Returns
         -------
         list of TierRecord
             In the same order, after at most ``timeout`` seconds.
         """
-        deadline = time.monotonic() + self._timeout
+        patient = wait is None or wait >= self._timeout
+        deadline = time.monotonic() + (self._timeout if patient else wait or 0.0)
         probes = [self._probe(tier) for tier in tiers]
-        return [probe.result(max(0.0, deadline - time.monotonic())) for probe in probes]
+        return [
+            probe.result(max(0.0, deadline - time.monotonic()), patient=patient) for probe in probes
+        ]
 
     def _probe(self, tier: Tier) -> _Probe:
         with self._lock:
@@ -68,6 +74,7 @@ class Health:
 class _Probe:
     def __init__(self, tier: Tier, open_tier: Callable[[Tier], Store], timeout: float) -> None:
         self.done = threading.Event()
+        self._started = time.monotonic()
         self._open_tier, self._tier, self._timeout = open_tier, tier, timeout
         self._record = TierRecord(
             name=tier.name,
@@ -94,9 +101,11 @@ class _Probe:
         finally:
             self.done.set()
 
-    def result(self, timeout: float) -> TierRecord:
+    def result(self, timeout: float, *, patient: bool) -> TierRecord:
         if self.done.wait(timeout):
             return self._record
+        if not patient and time.monotonic() - self._started < self._timeout:
+            return replace(self._record, state="checking")
         return replace(
             self._record,
             reason=f"It did not answer within {self._timeout:g} seconds",

@@ -87,11 +87,21 @@ export class StorageModel implements IDisposable {
     return this.uploads.some(job => !isFinished(job.state));
   }
 
+  /** Look at all tiers: those that answer at once are shown at once, the others follow. */
   async refreshTiers(): Promise<void> {
     try {
-      this.tiers = await this.requests.tiers();
+      const before = new Map(this.tiers.map(tier => [tier.name, tier]));
+      const first = await this.requests.tiers(0.5);
+      const late = first.some(tier => tier.state === 'checking');
+      this.tiers = first.map(tier =>
+        tier.state === 'checking' ? (before.get(tier.name) ?? tier) : tier
+      );
       this.tiersError = '';
       this._tiersLoaded.emit(this.tiers);
+      if (late) {
+        this._changed.emit();
+        this.tiers = await this.requests.tiers();
+      }
     } catch (error) {
       this.tiersError = explain(error);
     }

@@ -31,7 +31,7 @@ export interface ITier {
   purpose: string;
   /** Directory in which kernels and terminals find it; null for object storage. */
   path: string | null;
-  state: 'ok' | 'not configured' | 'unreachable';
+  state: 'ok' | 'checking' | 'not configured' | 'unreachable';
   reason: string | null;
   hint: string | null;
   /** Bytes, as the two that follow. */

@@ -31,9 +31,10 @@ export interface IListOptions {
 export class Requests implements IUploadTransport {
   constructor(readonly settings: ServerConnection.ISettings) {}
 
-  /** All tiers, each with its state. */
-  async tiers(): Promise<ITier[]> {
-    return (await this.json<{ tiers: ITier[] }>('tiers')).tiers;
+  /** All tiers; those that do not answer within some seconds are `checking`, if that is given. */
+  async tiers(wait?: number): Promise<ITier[]> {
+    const query = wait === undefined ? '' : `?wait=${wait}`;
+    return (await this.json<{ tiers: ITier[] }>(`tiers${query}`)).tiers;
   }
 
   /** One tier, looked at afresh. */

@@ -32,6 +32,8 @@ def test_a_tier_that_hangs_does_not_hold_up_the_others(tmp_path):
     threads = threading.active_count()
     health.look([tier("hanging")])
     assert threading.active_count() <= threads  # no second thread for the one that hangs
+    # Its time is over: it is not being checked any more, it is away.
+    assert health.look([tier("hanging")], wait=0.0)[0].state == "unreachable"
     release.set()
     deadline = time.monotonic() + 5
     while health.look([tier("hanging")])[0].state != "ok":
@@ -61,3 +63,21 @@ def test_a_directory_that_cannot_be_made_is_not_configured():
     record = Health(lambda _: store, timeout=5).look([tier("local")])[0]
     assert record.state == "not configured"
     assert "JUPYTER_STORAGE_ROOT" in record.hint
+
+
+def test_what_may_still_answer_is_not_waited_for_if_so_asked(tmp_path):
+    release = threading.Event()
+
+    def open_tier(wanted):
+        if wanted.name == "slow":
+            release.wait(30)
+        return LocalStore(tmp_path)
+
+    health = Health(open_tier, timeout=20)
+    started = time.monotonic()
+    slow, fine = health.look([tier("slow"), tier("fine")], wait=0.5)
+    assert time.monotonic() - started < 10
+    assert (slow.state, slow.reason) == ("checking", None)
+    assert fine.state == "ok"
+    release.set()
+    assert health.look([tier("slow")])[0].state == "ok"

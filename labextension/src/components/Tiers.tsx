@@ -43,7 +43,7 @@ function Tier({ tier, context }: { tier: ITier; context: IPanelContext }): React
   const icon = tierIcon(tier.name, tier.uri);
   const current = model.browser.tier === tier.name;
   const ok = tier.state === 'ok';
-  const state = tier.state === 'unreachable' ? trans.__('Unreachable') : trans.__('Not configured');
+  const checking = tier.state === 'checking';
   const details = [
     `${tier.name}:`,
     tier.purpose,
@@ -64,7 +64,7 @@ function Tier({ tier, context }: { tier: ITier; context: IPanelContext }): React
   if (over) {
     classes.push('jp-mod-dropTarget');
   }
-  if (!ok) {
+  if (!ok && !checking) {
     classes.push('jp-mod-away');
   }
   return (
@@ -98,13 +98,15 @@ function Tier({ tier, context }: { tier: ITier; context: IPanelContext }): React
         <span className="jp-Storage-tierText">
           <span className="jp-Storage-tierLine">
             <span className="jp-Storage-tierName">{tier.name}</span>
-            <span className="jp-Storage-tierUsage">{ok ? room(tier, context) : state}</span>
+            <span className="jp-Storage-tierUsage">
+              {ok ? room(tier, context) : stateOf(tier, context)}
+            </span>
           </span>
           <span className="jp-Storage-small">{`${tier.scope} · ${tier.lifetime}`}</span>
         </span>
       </button>
       {ok && <Usage tier={tier} context={context} />}
-      {!ok && (
+      {!ok && !checking && (
         <div className="jp-Storage-tierReason">
           {tier.reason && <p>{tier.reason}</p>}
           {tier.hint && <p>{tier.hint}</p>}
@@ -120,6 +122,17 @@ function Tier({ tier, context }: { tier: ITier; context: IPanelContext }): React
       )}
     </li>
   );
+}
+
+function stateOf(tier: ITier, { trans }: IPanelContext): string {
+  switch (tier.state) {
+    case 'checking':
+      return trans.__('Looking…');
+    case 'unreachable':
+      return trans.__('Unreachable');
+    default:
+      return trans.__('Not configured');
+  }
 }
 
 /** Where the room of a tier ends: its quota, else the disk. */
