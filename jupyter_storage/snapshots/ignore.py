@@ -46,15 +46,15 @@ class Rules:
         self._base = base
         self._above = above
         self._gitignore, self._worktree = gitignore, worktree
-        self._spec = GitIgnoreSpec.from_lines(map(_unambiguous, lines))
-        patterns = [
-            pattern.regex.pattern
-            for pattern in self._spec.patterns
+        self._patterns = [
+            (pattern.regex, pattern.include)
+            for pattern in GitIgnoreSpec.from_lines(map(_unambiguous, lines)).patterns
             if pattern.include is not None and pattern.regex is not None
         ]
+        texts = [regex.pattern for regex, _ in self._patterns]
         # One look at all patterns at once settles it for the many files that match none.
-        joined = "|".join(f"(?:{re.sub(r'[?]P<[a-z_]+>', '?:', text)})" for text in patterns)
-        self._any = re.compile(joined) if patterns else None
+        joined = "|".join(f"(?:{re.sub(r'[?]P<[a-z_]+>', '?:', text)})" for text in texts)
+        self._any = re.compile(joined) if texts else None
 
     @classmethod
     def of_project(cls, project: Path, *, gitignore: bool) -> Rules:
@@ -110,17 +110,34 @@ class Rules:
         rules: Rules | None = self
         while rules is not None:
             if rules._any is not None and rules._any.match(here := written[len(rules._base) :]):
-                include = rules._spec.check_file(here).include
-                if include is not None:
-                    return include
+                for regex, include in reversed(rules._patterns):
+                    if _is_whole(regex.match(here)):
+                        return bool(include)
             rules = rules._above
         return False
 
 
+def _is_whole(match: re.Match[str] | None) -> bool:
+    """Whether a pattern means this path, not only a directory above it.
+
+    The patterns also match whatever lies below a directory that they match. The walk has decided on
+    the directories already, and in git what was said of one says nothing of what is in it.
+    """
+    if match is None:
+        return False
+    directory = match.end("ps_d") if "ps_d" in match.re.groupindex else -1
+    end: int = match.end() if directory < 0 else directory
+    return end == len(match.string)
+
+
 def _unambiguous(line: str) -> str:
-    # In git 'a/**' is what lies in 'a', not 'a' itself: '!a/keep' below it must still work.
+    """Write a rule such that its pattern ends where the path does."""
     text = line.rstrip("\r\n")
-    return text + "/*" if text.endswith("/**") else text
+    # In git 'a/**' is what lies in 'a', not 'a' itself: '!a/keep' below it must still work.
+    if text.endswith("/**"):
+        text += "/*"
+    # Patterns for these alone are cut short; a name has at least one character anyway.
+    return {"*": "?*", "!*": "!?*", "*/": "?*/", "!*/": "!?*/"}.get(text.rstrip(" "), text)
 
 
 def _lines(directory: str, name: str) -> list[str]:

@@ -112,7 +112,7 @@ NAMES = [
 
 @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     lines=st.lists(LINES, max_size=5),
