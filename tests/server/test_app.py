@@ -97,7 +97,7 @@ async def test_a_wrong_configuration_is_told_and_the_server_runs(api, jp_fetch, 
 async def test_an_unknown_error_is_generic_outside_and_redacted_in_the_log(
     api, service, monkeypatch, caplog
 ):
-    def broken():
+    def broken(**_):
         raise ValueError("aws_secret_access_key=wJalrXUtnFEMI")
 
     monkeypatch.setattr(service, "tiers", broken)
@@ -115,7 +115,7 @@ async def test_an_unknown_error_is_generic_outside_and_redacted_in_the_log(
 
 
 async def test_a_storage_error_is_redacted(api, service, monkeypatch, caplog):
-    def broken():
+    def broken(**_):
         raise StorageError("GET https://b/k?X-Amz-Signature=abcdef failed", hint="token=hunter2")
 
     monkeypatch.setattr(service, "tiers", broken)
