@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,10 @@ class Service:
         self._listings = Listings()
         self._engine = Engine(concurrency=settings.concurrency)
         self._jobs = Jobs(listener=lambda record: self._tell("transfer", record))
-        self._lock = threading.RLock()
+        # Made when first asked for, since a command needs neither; and not twice.
+        self._lock = threading.Lock()
+        self._uploads: Uploads | None = None
+        self._snapshots: Workspace | None = None
 
     # Tiers
 
@@ -388,12 +390,16 @@ class Service:
 
     # Uploads and archives
 
-    @cached_property
+    @property
     def uploads(self) -> Uploads:
         """Resumable uploads."""
         from jupyter_storage.uploads import Uploads
 
-        return Uploads(self.settings.data_directory / "uploads", self._upload_target, self._engine)
+        with self._lock:
+            if self._uploads is None:
+                directory = self.settings.data_directory / "uploads"
+                self._uploads = Uploads(directory, self._upload_target, self._engine)
+            return self._uploads
 
     def commit_upload(self, identifier: str) -> Entry:
         """Publish a complete upload under its name."""
@@ -431,9 +437,22 @@ class Service:
 
     # Snapshots
 
-    @cached_property
+    @property
     def snapshots(self) -> Workspace:
         """Snapshots of the project directory."""
+        with self._lock:
+            if self._snapshots is None:
+                self._snapshots = self._open_workspace()
+            return self._snapshots
+
+    def stop_snapshots(self) -> None:
+        """Take the last snapshot, if snapshots were begun."""
+        with self._lock:
+            workspace = self._snapshots
+        if workspace is not None:
+            workspace.stop()
+
+    def _open_workspace(self) -> Workspace:
         from jupyter_storage.snapshots.workspace import Workspace
 
         settings = self.settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -80,7 +79,6 @@ class StorageApp(ExtensionApp):
         self._service: Service | None = None
         self._problem: StorageError | None = None
         self._stopping = False
-        self._parts = threading.Lock()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="jupyter-storage")
         self._redacting = RedactingFilter()
         for logger in (self.log, logging.getLogger("jupyter_storage")):
@@ -114,14 +112,11 @@ class StorageApp(ExtensionApp):
 
     def workspace(self) -> Workspace:
         """Snapshots of the project directory; to be called in a thread."""
-        # The service makes it when first asked, and must not make two.
-        with self._parts:
-            return self.service.snapshots
+        return self.service.snapshots
 
     def uploads(self) -> Uploads:
         """Resumable uploads; to be called in a thread."""
-        with self._parts:
-            return self.service.uploads
+        return self.service.uploads
 
     async def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call something that blocks, in the extension's own threads."""
@@ -170,7 +165,7 @@ class StorageApp(ExtensionApp):
         for receiver in list(self.receivers):
             self.run(receiver.cut(), "Ending an upload")
         if service is not None:
-            self.run(self.call(_stop_snapshots, service), "The last snapshot")
+            self.run(self.call(service.stop_snapshots), "The last snapshot")
             self.run(self.call(service.close), "Stopping transfers")
         if self._background:
             # Whatever still waits for a network must not keep the server from stopping.
@@ -218,9 +213,3 @@ class StorageApp(ExtensionApp):
 
 def _stopping() -> Unreachable:
     return Unreachable("The server is stopping", hint="Try again when it is back.")
-
-
-def _stop_snapshots(service: Service) -> None:
-    # A cached property: where nobody asked for snapshots, there is nothing to stop.
-    if "snapshots" in vars(service):
-        service.snapshots.stop()
