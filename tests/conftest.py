@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +15,7 @@ from servers import (
     gcs_server,
     make_gcs_bucket,
     make_s3_bucket,
+    moto_server,
     s3_server,
 )
 
@@ -30,6 +32,9 @@ FOREIGN = (
     "STORAGE_EMULATOR_",
     "XDG_",
 )
+
+# A shell starts what runs in the background with Ctrl-C ignored, and children take that over.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +67,7 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch) 
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
-    """Endpoint of an S3 server."""
+    """Endpoint of an S3 server: Ceph's where it is installed, else moto."""
     with s3_server() as endpoint:
         yield endpoint
 
@@ -70,10 +75,27 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture
 def s3_bucket(s3_endpoint: str, isolated_environment: Path, monkeypatch) -> str:
     """Name of a fresh bucket; the environment has its endpoint and credentials."""
-    for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": s3_endpoint}.items():
+    return _fresh_bucket(s3_endpoint, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[str]:
+    """Endpoint of moto's S3 server."""
+    with moto_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def moto_bucket(moto_endpoint: str, isolated_environment: Path, monkeypatch) -> str:
+    """Name of a fresh bucket in moto, as ``s3_bucket``."""
+    return _fresh_bucket(moto_endpoint, monkeypatch)
+
+
+def _fresh_bucket(endpoint: str, monkeypatch) -> str:
+    for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}.items():
         monkeypatch.setenv(name, value)
     bucket = f"bucket-{uuid4().hex[:12]}"
-    make_s3_bucket(s3_endpoint, bucket)
+    make_s3_bucket(endpoint, bucket)
     return bucket
 
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install the programs that the tests talk to: Chromium, stock restic, and unpackers of zips.
+# Install the programs that the tests talk to: Chromium, stock restic, Ceph's S3 gateway, and
+# unpackers of zips.
 # Where that is not possible it says so, and the tests that need them are skipped with the reason.
 set -eu
 
@@ -10,6 +11,10 @@ add chromium chromium
 add unzip unzip
 add 7z p7zip-full
 add bsdtar libarchive-tools
+add radosgw radosgw
+add ceph-mon ceph-mon
+add ceph-osd ceph-osd
+add ceph ceph-common
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

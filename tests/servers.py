@@ -7,7 +7,10 @@ import logging
 import socket
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+
+import botocore.session
+from ceph import ceph_gateway, ceph_is_installed
 
 S3_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -15,10 +18,29 @@ S3_ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 
+S3_PARTNER = {"access_key": "partner", "secret_key": "partner-secret"}
+"""Somebody else, with buckets of their own."""
+
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """Run an S3 server in this process, and yield its endpoint."""
+    """Run Ceph's S3 gateway where it is installed, else moto, and yield its endpoint."""
+    server = _ceph() if ceph_is_installed() else moto_server()
+    with server as endpoint:
+        yield endpoint
+
+
+def _ceph() -> AbstractContextManager[str]:
+    users = {
+        S3_ENVIRONMENT["AWS_ACCESS_KEY_ID"]: S3_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+        S3_PARTNER["access_key"]: S3_PARTNER["secret_key"],
+    }
+    return ceph_gateway(users, monitor_port=free_port(), gateway_port=free_port())
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    """Run moto, which does as AWS does in most things, in this process; yield its endpoint."""
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -31,16 +53,22 @@ def s3_server() -> Iterator[str]:
         server.stop()
 
 
-def make_s3_bucket(endpoint: str, bucket: str) -> None:
-    request = urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")
-    # moto takes any credentials, but it wants to see some.
-    request.add_header(
-        "Authorization",
-        "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, "
-        "SignedHeaders=host, Signature=0",
+def make_s3_bucket(
+    endpoint: str,
+    bucket: str,
+    *,
+    access_key: str = S3_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
+    secret_key: str = S3_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+) -> None:
+    client = botocore.session.Session().create_client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=S3_ENVIRONMENT["AWS_DEFAULT_REGION"],
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
     )
-    with urllib.request.urlopen(request) as response:
-        assert response.status == 200
+    client.create_bucket(Bucket=bucket)
+    client.close()
 
 
 def gcs_environment(endpoint: str) -> dict[str, str]:

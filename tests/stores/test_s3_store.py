@@ -7,7 +7,8 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from servers import S3_ENVIRONMENT, make_s3_bucket
+from ceph import ceph_is_installed
+from servers import S3_ENVIRONMENT, S3_PARTNER, make_s3_bucket
 
 from jupyter_storage.errors import (
     AccessDenied,
@@ -231,9 +232,9 @@ def test_a_profile_that_does_not_exist_is_named(s3_bucket):
 
 
 def test_credentials_of_one_bucket_do_not_disturb_another(s3_bucket, s3_endpoint, monkeypatch):
-    monkeypatch.setenv("PARTNER_KEY", "partner")
-    monkeypatch.setenv("PARTNER_SECRET", "partner-secret")
-    make_s3_bucket(s3_endpoint, "partner-bucket")
+    monkeypatch.setenv("PARTNER_KEY", S3_PARTNER["access_key"])
+    monkeypatch.setenv("PARTNER_SECRET", S3_PARTNER["secret_key"])
+    make_s3_bucket(s3_endpoint, "partner-bucket", **S3_PARTNER)
     options = {"access_key_env": "PARTNER_KEY", "secret_key_env": "PARTNER_SECRET"}
     partner, mine = S3Store("partner-bucket", "", options), S3Store(s3_bucket)
     with requests_of(partner), requests_of(mine):
@@ -244,6 +245,31 @@ def test_credentials_of_one_bucket_do_not_disturb_another(s3_bucket, s3_endpoint
     assert not mine.can_copy_from(partner)
     partner.close()
     mine.close()
+
+
+@pytest.mark.skipif(not ceph_is_installed(), reason="moto lets everybody in")
+def test_a_bucket_of_somebody_else_is_denied(s3_bucket, s3_endpoint):
+    make_s3_bucket(s3_endpoint, "private-bucket", **S3_PARTNER)
+    store = S3Store("private-bucket")
+    with requests_of(store):
+        for attempt in (
+            store.check,
+            lambda: store.read("a"),
+            lambda: store.write("a", b"1"),
+            lambda: store.delete("a"),
+        ):
+            with pytest.raises(AccessDenied):
+                attempt()
+    store.close()
+
+
+@pytest.mark.skipif(not ceph_is_installed(), reason="moto lets everybody in")
+def test_credentials_that_the_service_does_not_know_are_named(s3_bucket, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "stranger")
+    store = S3Store(s3_bucket)
+    with pytest.raises(CredentialsMissing, match="does not know these credentials"):
+        store.write("a", b"1")
+    store.close()
 
 
 @pytest.mark.parametrize(

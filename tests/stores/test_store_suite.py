@@ -27,6 +27,16 @@ class TestS3(StoreSuite):
         store.close()
 
 
+class TestS3AsAmazonDoes(StoreSuite):
+    """Where conditions count for uploads of several parts too, as with AWS."""
+
+    @pytest.fixture
+    def store(self, moto_bucket):
+        store = open_store(f"s3://{moto_bucket}/some/prefix")
+        yield store
+        store.close()
+
+
 class TestS3BucketRoot(StoreSuite):
     @pytest.fixture
     def store(self, s3_bucket):
