@@ -43,6 +43,7 @@ def capture(
     project: Path,
     *,
     tags: Sequence[str] = (),
+    lineage: Sequence[str] | None = None,
     excluded: Sequence[Path] = (),
     gitignore: bool = True,
     force: bool = False,
@@ -59,7 +60,9 @@ def capture(
     project : Path
         The directory.
     tags : sequence of str
-        Given to the snapshot; the newest one that has them all is the parent.
+        Given to the snapshot.
+    lineage : sequence of str, optional
+        The newest snapshot that has these tags is the parent; ``tags`` unless given.
     excluded : sequence of Path
         Left out in any case, if they lie inside.
     gitignore : bool
@@ -92,7 +95,7 @@ def capture(
     started = now()
     with repository.lock(records=records) as confirm:
         # Snapshots before the index: what a listed snapshot needs is in an index read later.
-        parent = newest(repository.snapshots(), tags)
+        parent = newest(repository.snapshots(), tags if lineage is None else lineage)
         repository.refresh()
         run = _Run(repository, project, excluded, gitignore=gitignore)
         run.progress, run.cancel = progress, cancel

@@ -1,9 +1,9 @@
 """The process that takes a snapshot for the server.
 
 ``python -m jupyter_storage.snapshots.worker`` reads a request from its standard input:
-``{"uri", "options", "password_file", "state", "project", "tags", "excluded", "gitignore",
-"force"}``. Its last line of output is ``{"record": SnapshotRecord}`` or ``{"error": {"kind",
-"message", "path", "hint"}}``.
+``{"uri", "options", "password_file", "state", "project", "tags", "lineage", "excluded",
+"gitignore", "force"}``. Its last line of output is ``{"record": SnapshotRecord}`` or ``{"error":
+{"kind", "message", "path", "hint"}}``.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def run(
             repository,
             Path(request["project"]),
             tags=request["tags"],
+            lineage=request["lineage"],
             excluded=[Path(path) for path in request["excluded"]],
             gitignore=request["gitignore"],
             force=request["force"],

@@ -384,6 +384,7 @@ class Workspace:
             "state": str(self._state),
             "project": str(self.project),
             "tags": [self._tag],
+            "lineage": [self._tag],
             "excluded": [str(path) for path in self._inside(place)],
             "gitignore": self._gitignore,
             "force": force,

@@ -121,6 +121,16 @@ def test_nothing_changed_writes_nothing(project, snapshot, store, restic):
     assert forced.parent == first.id
 
 
+def test_the_parent_is_the_newest_of_the_lineage(project, open_repository, restic):
+    (project / "file").write_text("1")
+    first = capture(open_repository(), project, tags=("w", "epoch:1"), lineage=("w",))
+    fork = capture(open_repository(), project, tags=("w", "fork:a"), lineage=("fork:a",))
+    assert fork.parent is None
+    (project / "file").write_text("2")
+    second = capture(open_repository(), project, tags=("w", "epoch:2"), lineage=("epoch:1",))
+    assert (second.parent, second.tags) == (first.id, ("w", "epoch:2"))
+
+
 def test_only_changed_files_are_read(project, snapshot, restic, monkeypatch):
     for number in range(20):
         (project / f"file{number}").write_text(str(number))

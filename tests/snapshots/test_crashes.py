@@ -127,6 +127,7 @@ def test_killed_workers_leave_a_clean_repository(project, store, make_restic, tm
         "state": str(tmp_path / "state"),
         "project": str(project),
         "tags": ["workspace:x"],
+        "lineage": ["workspace:x"],
         "excluded": [],
         "gitignore": True,
         "force": True,
