@@ -200,7 +200,7 @@ class ChecksumMismatch(StorageError):
 
     status = 422
     retryable = True
-    default_hint = "Nothing was kept; try again."
+    default_hint = "Try again; if it stays so, the disk or the connection damages data."
 
 
 class Cancelled(StorageError):

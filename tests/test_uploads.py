@@ -205,7 +205,8 @@ def test_publishing_again_gives_the_same_answer(desk, path):
 def test_a_crash_between_rename_and_note_is_made_good(desk, monkeypatch):
     record = desk.uploads.begin("local:f", size=3)
     desk.send(record.id, 0, b"abc")
-    save = desk.uploads._save
+    states = desk.uploads._states
+    save = states.save
     saved = []
 
     def crash_after_the_rename(state):
@@ -214,7 +215,7 @@ def test_a_crash_between_rename_and_note_is_made_good(desk, monkeypatch):
             raise KeyboardInterrupt
         save(state)
 
-    monkeypatch.setattr(desk.uploads, "_save", crash_after_the_rename)
+    monkeypatch.setattr(states, "save", crash_after_the_rename)
     with pytest.raises(KeyboardInterrupt):
         desk.uploads.commit(record.id)
     assert desk.content("local:f") == b"abc"

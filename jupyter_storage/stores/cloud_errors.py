@@ -31,7 +31,7 @@ from jupyter_storage.errors import (
 )
 from jupyter_storage.redact import redact
 
-__all__ = ["from_cloud_error", "from_code", "root_code"]
+__all__ = ["arrived_wrong", "from_cloud_error", "from_code", "root_code"]
 
 _CODES: dict[type[StorageError], tuple[str, tuple[str, ...]]] = {
     CredentialsMissing: (
@@ -215,6 +215,16 @@ def from_code(code: str, detail: str, *, key: str) -> StorageError:
             return kind(message, path=key)
         return kind(f"{message} ({detail})", path=key)
     return StorageError(f"The store refused: {detail or code} ({code})", path=key)
+
+
+def arrived_wrong(message: str, key: str) -> ChecksumMismatch:
+    """Say that an object was published and is not what was sent.
+
+    It is not deleted: somebody else may have written it a moment later.
+    """
+    return ChecksumMismatch(
+        message, path=key, hint="Copy it again: what has that name now is not what was sent."
+    )
 
 
 def root_code(error: BaseException) -> str:

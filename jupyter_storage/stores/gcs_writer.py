@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from jupyter_storage.errors import AlreadyExists, ChecksumMismatch, NotFound, StorageError
 from jupyter_storage.records import Entry
+from jupyter_storage.stores.cloud_errors import arrived_wrong
 from jupyter_storage.stores.gcs_client import Answer, GCSClient
 from jupyter_storage.stores.store import Writer
 
@@ -103,9 +104,9 @@ class GCSWriter(Writer):
         entry = self._look(self._key)
         md5 = answer.json().get("md5Hash")
         if entry.size != self._written or (md5 and base64.b64decode(md5) != self._digest.digest()):
-            raise ChecksumMismatch(
-                f"{self._written:,} bytes were written and {entry.size} others arrived",
-                path=self._key,
+            raise arrived_wrong(
+                f"{self._written:,} bytes were written and {entry.size:,} others arrived",
+                self._key,
             )
         return entry
 

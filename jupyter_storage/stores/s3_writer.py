@@ -16,14 +16,13 @@ from uuid import uuid4
 
 from jupyter_storage.errors import (
     AlreadyExists,
-    ChecksumMismatch,
     IsADirectory,
     NoSpace,
     NotFound,
     StorageError,
 )
 from jupyter_storage.records import Entry
-from jupyter_storage.stores.cloud_errors import root_code
+from jupyter_storage.stores.cloud_errors import arrived_wrong, root_code
 from jupyter_storage.stores.s3_client import S3Client
 from jupyter_storage.stores.store import Progress, Writer
 
@@ -117,8 +116,8 @@ class S3Writer(Writer):
         self._open = False
         entry = self._look(self._key)
         if entry.size != self._written:
-            raise ChecksumMismatch(
-                f"{self._written:,} bytes were written and {entry.size} arrived", path=self._key
+            raise arrived_wrong(
+                f"{self._written:,} bytes were written and {entry.size:,} arrived", self._key
             )
         return entry
 
@@ -169,7 +168,7 @@ class S3Writer(Writer):
             return
         found = md5_of(answer, self._client.bucket)
         if found not in {None, digest.hexdigest()}:
-            raise ChecksumMismatch("The store holds other bytes than were sent", path=self._key)
+            raise arrived_wrong("The store holds other bytes than were sent", self._key)
 
     def _flush(self) -> None:
         if not self._buffer:
@@ -238,7 +237,7 @@ class S3Writer(Writer):
             return
         found = str(answer.get("ETag") or "").strip('"')
         if re.fullmatch(r"[0-9a-f]{32}-\d+", found) and _plain(answer) and found != expected:
-            raise ChecksumMismatch("The store holds other bytes than were sent", path=self._key)
+            raise arrived_wrong("The store holds other bytes than were sent", self._key)
 
     def _condition(self) -> dict[str, str]:
         return {"IfNoneMatch": "*"} if self._exclusive else {}

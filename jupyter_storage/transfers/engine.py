@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,6 @@ from jupyter_storage.errors import (
     AlreadyExists,
     InvalidRequest,
     IsADirectory,
-    NotADirectory,
     NotFound,
     StorageError,
 )
@@ -23,10 +22,10 @@ from jupyter_storage.stores.store import Progress
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.disks import is_on_local_disk
-from jupyter_storage.transfers.existing import Existing
 from jupyter_storage.transfers.places import Place, failure
-from jupyter_storage.transfers.plan import Landing, Step, landings, plan
+from jupyter_storage.transfers.plan import Step
 from jupyter_storage.transfers.progress import LISTED, Meter
+from jupyter_storage.transfers.routes import Route, routes_of, steps_of
 from jupyter_storage.transfers.streams import check_cancelled, copy_file, tried
 
 __all__ = ["Engine", "Place"]
@@ -37,17 +36,8 @@ _HELD_EACH = 32 * 2**20  # most that one file holds: pieces read ahead, parts on
 
 
 @dataclass(frozen=True, slots=True)
-class _Route:
-    """One source and where it lands."""
-
-    source: Place
-    entry: Entry
-    target: Place
-
-
-@dataclass(frozen=True, slots=True)
 class _Task:
-    route: _Route
+    route: Route
     step: Step
 
 
@@ -99,12 +89,12 @@ class Engine:
             Conflicts are existing files that would stop their source under ``FAIL``, be
             replaced under ``OVERWRITE`` and ``NEWER``, or be kept under ``SKIP``.
         """
-        routes, failures = self._routes(sources, target, recursive=recursive, into=into)
+        routes, failures = routes_of(sources, target, recursive=recursive, into=into)
         files = size = conflict_count = 0
         conflicts: list[str] = []
         for route in routes:
             # Overwriting itself need not look at the target; here that is the point.
-            for step in self._plan(route, policy, look=True):
+            for step in steps_of(route, policy, look=True):
                 if isinstance(step, Failure):
                     if step.kind != AlreadyExists.__name__:
                         if len(failures) < LISTED:
@@ -162,7 +152,7 @@ class Engine:
         StorageError
             Where nothing could be begun.
         """
-        routes, failures = self._routes(sources, target, recursive=recursive, into=into)
+        routes, failures = routes_of(sources, target, recursive=recursive, into=into)
         for failed in failures:
             meter.fail(failed)
         meter.run()
@@ -171,7 +161,7 @@ class Engine:
 
         def tasks() -> Iterator[_Task]:
             for route in routes:
-                for step in self._plan(route, policy):
+                for step in steps_of(route, policy):
                     if isinstance(step, Failure):
                         meter.fail(step)
                     elif step.action == "skip":
@@ -294,101 +284,6 @@ class Engine:
         run(targets, work, concurrency=self._concurrency, depth=self._concurrency, cancel=cancel)
         check_cancelled(cancel)
 
-    # Where things go
-
-    def _routes(
-        self, sources: Sequence[Place], target: Place, *, recursive: bool, into: bool
-    ) -> tuple[list[_Route], list[Failure]]:
-        """Look at the sources and say where each lands.
-
-        A lone source that cannot be used raises; among several it is listed.
-        """
-        if not sources:
-            raise InvalidRequest("There is nothing to copy", hint="Name at least one source.")
-        failures: list[Failure] = []
-        found: list[tuple[Place, Entry]] = []
-
-        def refuse(error: StorageError, place: Place) -> None:
-            if len(sources) == 1:
-                raise error if error.path else error.at(place.path)
-            failures.append(failure(error, place.path))
-
-        for place in sources:
-            try:
-                with place.naming():
-                    entry = place.store.stat(place.key)
-                    if place.directory and not entry.is_directory:
-                        raise NotADirectory("It is a file, not a directory", path=place.key)
-                found.append((place, entry))
-            except StorageError as error:
-                refuse(error, place)
-        with target.naming():
-            try:
-                existing: Entry | None = target.store.stat(target.key)
-            except NotFound:
-                existing = None
-        landed = landings(
-            [(place.name, entry) for place, entry in found],
-            target.key,
-            existing,
-            directory=target.directory,
-            recursive=recursive,
-            into=into or len(sources) > 1,
-        )
-        routes = []
-        for (place, entry), landing in zip(found, landed, strict=True):
-            if isinstance(landing, Landing):
-                route = _Route(place, entry, target.at(landing.target_key))
-                overlap = _overlap(route)
-                if overlap is None:
-                    routes.append(route)
-                else:
-                    refuse(overlap, place)
-            else:
-                refuse(
-                    landing.at(target.path) if isinstance(landing, NotADirectory) else landing,
-                    place,
-                )
-        return routes, failures
-
-    def _plan(
-        self, route: _Route, policy: ConflictPolicy, *, look: bool = False
-    ) -> Iterator[Step | Failure]:
-        source, target = route.source, route.target
-        unlisted: list[StorageError] = []
-        entries = _listing(route, unlisted)
-        existing: Callable[[str], Entry | None]
-        if policy is not ConflictPolicy.OVERWRITE or look:
-            with target.naming():
-                existing = Existing(target.store, target.key)
-        else:
-            existing = _nothing
-        walked = None
-        if route.entry.is_directory and source.is_in(target):
-            walked = source.key if target.store is source.store else None
-        steps = plan(
-            entries,
-            source_base=source.key,
-            target_base=target.key,
-            existing=existing,
-            policy=policy,
-            source_label=source.label,
-            target_label=target.label,
-            keeps_links=target.store.keeps_links,
-            keeps_directories=target.store.keeps_directories,
-            walked=walked,
-        )
-        if route.entry.is_directory:
-            yield Step(source.key, target.key, route.entry, "directory")
-        try:
-            with source.naming():
-                yield from steps
-        except StorageError as error:
-            # The listing broke off: what was listed is done, the rest is said to be missing.
-            yield failure(error, source.path)
-        for missed in unlisted:
-            yield failure(missed.at(source.label + (missed.path or source.key)))
-
     # Work
 
     def _threads(self, places: Sequence[Place]) -> int:
@@ -448,7 +343,7 @@ class Engine:
                 pause=self._pause,
             )
 
-    def _renamed(self, route: _Route, policy: ConflictPolicy, meter: Meter) -> bool:
+    def _renamed(self, route: Route, policy: ConflictPolicy, meter: Meter) -> bool:
         """Move a whole directory, or a link, by one rename, if the target is not there."""
         source, target = route.source, route.target
         if source.store is not target.store or not source.store.keeps_directories:
@@ -493,36 +388,6 @@ class Engine:
             _prune(place)
         else:
             place.store.delete_directory(place.key)
-
-
-def _listing(route: _Route, unlisted: list[StorageError]) -> Iterator[Entry]:
-    """List a source; directories on this machine that cannot be listed do not hide the others."""
-    store, key = route.source.store, route.source.key
-    if not route.entry.is_directory:
-        return iter([route.entry])
-    if isinstance(store, LocalStore):
-        return store.walk(key, on_error=unlisted.append)
-    return store.walk(key)
-
-
-def _nothing(key: str) -> None:
-    """What is there when nobody needs to know."""
-
-
-def _overlap(route: _Route) -> StorageError | None:
-    source, target = route.source, route.target
-    if target.is_in(source):
-        if source.is_in(target):
-            return InvalidRequest(
-                "Source and destination are the same", path=source.path, hint="Use another name."
-            )
-        if route.entry.is_directory:
-            return InvalidRequest(
-                f"A directory cannot go into itself ({target.path})",
-                path=source.path,
-                hint="Choose a destination outside of it.",
-            )
-    return None
 
 
 def _is_same_file(source: Place, target: Place) -> bool:
