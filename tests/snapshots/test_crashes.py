@@ -104,7 +104,7 @@ class FlakyStore(ForwardingStore):
 
 
 def test_passing_errors_are_tried_again(project, store, open_repository, restic, monkeypatch):
-    monkeypatch.setattr("jupyter_storage.snapshots.repository.repository._PAUSE", 0.001)
+    monkeypatch.setattr("jupyter_storage.snapshots.repository.files._PAUSE", 0.001)
     for number in range(5):
         (project / f"file{number}").write_bytes(os.urandom(10_000))
     open_repository()

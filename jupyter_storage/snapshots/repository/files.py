@@ -1,0 +1,175 @@
+"""Files of a repository: small ones, which are sealed JSON, and packs.
+
+A file is named by the SHA-256 of what is in it, so that writing it a second time does no harm.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from jupyter_storage.errors import ChecksumMismatch, NotFound, StorageError
+from jupyter_storage.snapshots.repository.cache import Cache
+from jupyter_storage.snapshots.repository.crypto import Keys, digest
+from jupyter_storage.stores.store import Store
+
+__all__ = ["CHECK", "Files", "list_names", "pack_key"]
+
+CHECK = "Check the repository with 'restic check --read-data'."
+
+_LEVEL = 3
+_TRIES = 4
+_PAUSE = 0.25  # seconds before the second try; then twice that
+_LARGEST = 2**30  # bytes; no blob or file of ours comes near
+
+
+class Files:
+    """Sealed files in a store, with copies on this machine. Safe between threads.
+
+    Parameters
+    ----------
+    store : Store
+        Its root is the repository.
+    keys : Keys
+        The master keys.
+    cache : Path or None
+        Directory for copies of small files.
+    """
+
+    def __init__(self, store: Store, keys: Keys, cache: Path | None) -> None:
+        self.store, self.keys, self.cache = store, keys, Cache(cache)
+        self._local = threading.local()
+
+    def list(self, kind: str) -> list[str]:
+        """List the IDs of files of one kind."""
+        return list_names(self.store, kind)
+
+    def save_unpacked(self, kind: str, value: Any) -> str:
+        """Write a file of JSON, compressed and sealed, and return its ID."""
+        return self.save(kind, json.dumps(value, ensure_ascii=False).encode())
+
+    def load_unpacked(self, kind: str, identifier: str) -> Any:
+        """Read a file of JSON.
+
+        Raises
+        ------
+        NotFound
+            If it is not there.
+        ChecksumMismatch
+            If it is damaged.
+        """
+        return json.loads(self.load(kind, identifier))
+
+    def save(self, kind: str, plain: bytes) -> str:
+        """Write a small file, compressed and sealed, and return its ID."""
+        sealed = self.keys.seal(b"\x02" + self.compress(plain))
+        name = digest(sealed).hex()
+        self.put(f"{kind}/{name}", sealed)
+        if kind != "locks":
+            self.cache.write(kind, name, sealed)
+        return name
+
+    def load(self, kind: str, identifier: str) -> bytes:
+        """Read a small file; raises as :meth:`load_unpacked`."""
+        sealed = None if kind == "locks" else self.cache.read(kind, identifier)
+        if sealed is None:
+            sealed = self.store.read(f"{kind}/{identifier}")
+            if digest(sealed).hex() != identifier:
+                raise ChecksumMismatch("A file is damaged", path=f"{kind}/{identifier}", hint=CHECK)
+            if kind != "locks":
+                self.cache.write(kind, identifier, sealed)
+        plain = self.keys.open(sealed)
+        # Files of repositories that came from version 1 may still be plain JSON.
+        if plain[:1] in (b"{", b"["):
+            return plain
+        return self.decompress(plain[1:], 0, f"{kind}/{identifier}")
+
+    def delete(self, kind: str, identifier: str) -> None:
+        """Delete a small file."""
+        self.store.delete(f"{kind}/{identifier}")
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a file whole, several times if need be."""
+        for attempt in range(_TRIES):
+            try:
+                self.store.write(key, content)
+            except StorageError as error:
+                if not error.retryable or attempt == _TRIES - 1:
+                    raise
+                time.sleep(random.uniform(0.5, 1.5) * _PAUSE * 2**attempt)  # noqa: S311
+            else:
+                return
+
+    def read_pack(self, pack: str, offset: int, length: int) -> bytes:
+        """Read a range of a pack.
+
+        Raises
+        ------
+        ChecksumMismatch
+            If the pack is shorter than that.
+        """
+        content = self.store.read(pack_key(pack), offset=offset, length=length)
+        if len(content) != length:
+            raise ChecksumMismatch("A pack is cut short", path=pack, hint=CHECK)
+        return content
+
+    # zstandard's contexts must not be shared between threads.
+
+    def compress(self, plain: bytes) -> bytes:
+        """Compress by zstd."""
+        if not hasattr(self._local, "compressor"):
+            self._local.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        compressed: bytes = self._local.compressor.compress(plain)
+        return compressed
+
+    def decompress(self, content: bytes, size: int, name: str) -> bytes:
+        """Undo :meth:`compress`.
+
+        Parameters
+        ----------
+        content : bytes
+        size : int
+            Bytes of the plain content; 0 where that is not known.
+        name : str
+            For the error.
+
+        Raises
+        ------
+        ChecksumMismatch
+            If it was not compressed.
+        """
+        if not hasattr(self._local, "decompressor"):
+            self._local.decompressor = zstandard.ZstdDecompressor()
+        try:
+            plain: bytes = self._local.decompressor.decompress(
+                content, max_output_size=size or _LARGEST
+            )
+        except zstandard.ZstdError as error:
+            raise ChecksumMismatch("Compressed data is damaged", path=name, hint=CHECK) from error
+        return plain
+
+
+def pack_key(pack: str) -> str:
+    """Say where a pack lies in the store."""
+    return f"data/{pack[:2]}/{pack}"
+
+
+def list_names(store: Store, directory: str) -> list[str]:
+    """Names in one directory; none where the directory does not exist yet."""
+    names: list[str] = []
+    cursor: str | None = None
+    while True:
+        try:
+            page = store.list(directory, cursor=cursor)
+        except NotFound:
+            return names
+        names += [entry.name for entry in page.entries if len(entry.name) == 64]
+        cursor = page.cursor
+        if cursor is None:
+            return names
