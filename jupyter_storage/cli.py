@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jupyter_storage.commands import rendering
@@ -29,7 +29,7 @@ __all__ = ["Shell", "main"]
 
 PROGRAM = "jupyter storage"
 BLOCK = 1000  # rows of which a table's widths are taken
-LISTED = 100  # failures that are written out; --json has more
+LISTED = 20  # failures that are written out; --json has more
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
@@ -147,11 +147,10 @@ def _execute(
     if not arguments.quiet:
         for note in outcome.notes[:LISTED]:
             print(f"Passed over: {_place(note)}{note.message}", file=sys.stderr)
-    for failure in outcome.failures[:LISTED]:
-        _complain(failure)
+    _complain(*outcome.failures[:LISTED])
     more = outcome.failure_count - min(LISTED, len(outcome.failures))
     if more > 0:
-        print(f"… and {more:,} more failures.", file=sys.stderr)
+        print(f"… and {more:,} more failures; --json lists more of them.", file=sys.stderr)
     return outcome.status
 
 
@@ -223,12 +222,15 @@ def _failure(error: StorageError) -> Failure:
     return Failure(error.path or "", error.kind, message, error.hint)
 
 
-def _complain(failure: Failure) -> None:
-    """Two lines on standard error: what happened to which file, and what to do."""
+def _complain(*failures: Failure) -> None:
+    """Say on standard error what happened to which file, and once for all in a row what to do."""
     sys.stdout.flush()
-    print(redact(f"Error: {_place(failure)}{rendering.clean(failure.message)}"), file=sys.stderr)
-    if failure.hint:
-        print(redact(f"  → {rendering.clean(failure.hint)}"), file=sys.stderr)
+    for hint, alike in groupby(failures, key=lambda failure: failure.hint):
+        for failure in alike:
+            line = f"Error: {_place(failure)}{rendering.clean(failure.message)}"
+            print(redact(line), file=sys.stderr)
+        if hint:
+            print(redact(f"  → {rendering.clean(hint)}"), file=sys.stderr)
 
 
 def _place(failure: Failure) -> str:

@@ -49,6 +49,8 @@ class StorageError(Exception):
         Exit status of a command that ends with it: 1 failed, 2 unusable arguments.
     retryable : bool
         Whether the same request may succeed a moment later.
+    named : bool
+        Whether ``path`` is the path that a person knows, and no longer a store's key.
     """
 
     status: ClassVar[int] = 500
@@ -60,6 +62,7 @@ class StorageError(Exception):
         super().__init__(message)
         self.message = message
         self.path = path
+        self.named = False
         self.hint = self.default_hint if hint is None else hint
 
     @property
@@ -86,6 +89,7 @@ class StorageError(Exception):
             This error, changed in place.
         """
         self.path = path
+        self.named = True
         return self
 
 

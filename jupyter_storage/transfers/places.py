@@ -73,7 +73,8 @@ class Place:
         try:
             yield
         except StorageError as error:
-            if error.path is None or not error.path.startswith(self.label):
+            # An error may come through two places: the nearer one knows what it is about.
+            if not error.named and (error.path is None or not error.path.startswith(self.label)):
                 error.at(self.label + (self.key if error.path is None else error.path))
             raise
 

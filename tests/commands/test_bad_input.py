@@ -140,6 +140,38 @@ def test_expired_credentials_say_to_sign_in_again(storage, directory, expired_en
         assert "Traceback" not in done.err
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KiB."""
+    path = tmp_path / "small"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(path)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user cannot mount")
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
+
+
+def test_a_disk_that_fills_up_is_said_of_each_file_and_the_way_out_once(
+    storage, directory, small_disk
+):
+    for number in range(40):
+        (directory / f"f{number}").write_bytes(bytes(4096))
+    assert storage("cp", "-r", ".", "artifacts:many").status == 0
+    done = storage("cp", "-r", "artifacts:many", f"{small_disk}/many")
+    assert done.status == 1
+    errors = [line for line in done.err.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 20
+    assert all(line.startswith(f"Error: {small_disk}/many/f") for line in errors)
+    assert done.err.count("Free some space") == 1
+    assert "more failures" in done.err
+    arrived = list(small_disk.rglob("*"))
+    assert all(path.is_dir() or path.stat().st_size == 4096 for path in arrived)
+    assert not [path for path in arrived if path.name.startswith(".~")]
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")  # noqa: PTH110
 def test_a_full_disk_is_said_as_such(directory):
     (directory / "a").write_bytes(b"x" * 2**20)
