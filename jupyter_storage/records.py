@@ -262,6 +262,12 @@ class SnapshotStatus:
         The newest one of this workspace.
     pending : int
         Changed paths seen since the last capture; 0 means that nothing waits.
+    pending_bytes : int
+        Size of the files among them.
+    durable : datetime or None
+        Everything that changed before this moment is in the bucket, ``failures`` excepted.
+    late : bool
+        Something was seen to change more than a minute ago and is not in the bucket yet.
     """
 
     state: Literal["off", "unwatched", "waiting", "capturing", "restoring", "ok", "error"]
@@ -273,6 +279,9 @@ class SnapshotStatus:
     error: str | None = None
     hint: str | None = None
     failures: tuple[Failure, ...] = field(default=())
+    pending_bytes: int = 0
+    durable: datetime | None = None
+    late: bool = False
 
 
 def to_wire(value: Any) -> Any:

@@ -471,6 +471,7 @@ class Service:
             password_file=settings.snapshot_password_file,
             interval=settings.snapshot_interval,
             gitignore=settings.snapshot_gitignore,
+            bandwidth=settings.snapshot_bandwidth,
             enabled=settings.snapshots,
             excluded=[path for path in inside if settings.project in path.resolve().parents],
             listener=lambda status: self._tell("snapshot", status),

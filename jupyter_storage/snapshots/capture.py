@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from jupyter_storage.errors import Cancelled, NotADirectory, NotFound, from_os_error
 from jupyter_storage.records import Failure, SnapshotRecord, to_wire
@@ -30,7 +31,7 @@ from jupyter_storage.snapshots.repository.times import now, to_text
 from jupyter_storage.snapshots.repository.tree import Node, node_name
 from jupyter_storage.snapshots.views import newest, subtree, to_record
 
-__all__ = ["Progress", "capture"]
+__all__ = ["Progress", "Taken", "capture", "take"]
 
 Progress = Callable[[int, int], None]
 """Called with the numbers of bytes and files that were read since the last call."""
@@ -38,7 +39,20 @@ Progress = Callable[[int, int], None]
 _MOST_FAILURES = 1000
 
 
-def capture(
+@dataclass(frozen=True)
+class Taken:
+    """A snapshot, and the ID of its whole tree."""
+
+    record: SnapshotRecord
+    tree: str
+
+
+def capture(repository: Repository, project: Path, **options: Any) -> SnapshotRecord:
+    """Take a snapshot as :func:`take` does, and return its record alone."""
+    return take(repository, project, **options).record
+
+
+def take(
     repository: Repository,
     project: Path,
     *,
@@ -50,7 +64,7 @@ def capture(
     records: Path | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
-) -> SnapshotRecord:
+) -> Taken:
     """Take a snapshot of a directory.
 
     Parameters
@@ -77,7 +91,7 @@ def capture(
 
     Returns
     -------
-    SnapshotRecord
+    Taken
         The new one, or the parent if nothing changed; with the failures of this time.
 
     Raises
@@ -103,13 +117,14 @@ def capture(
             before = subtree(repository, parent) if parent else None
             node = run.tree(before)
             if parent and before and not force and _unchanged(before, node):
-                return replace(to_record(parent), failures=tuple(run.failures))
+                record = replace(to_record(parent), failures=tuple(run.failures))
+                return Taken(record, parent.tree)
             tree = _wrap(repository, project, node)
             repository.flush()
             confirm()
             snapshot = run.snapshot(tree, parent, tags, started)
             identifier = repository.save_snapshot(snapshot)
-            return to_record(replace(snapshot, id=identifier))
+            return Taken(to_record(replace(snapshot, id=identifier)), tree)
         finally:
             run.close()
 

@@ -1,33 +1,51 @@
-"""The process that takes a snapshot for the server.
+"""The process that takes snapshots for the server.
 
-``python -m jupyter_storage.snapshots.worker`` reads a request from its standard input:
-``{"uri", "options", "password_file", "state", "project", "tags", "lineage", "excluded",
-"gitignore", "force"}``. Its last line of output is ``{"record": SnapshotRecord}`` or ``{"error":
-{"kind", "message", "path", "hint"}}``.
+``python -m jupyter_storage.snapshots.worker`` reads requests from its standard input, each a line
+of JSON: ``{"id": number, "capture": request}`` or ``{"cancel": number}``. Its answers are lines,
+too: ``{"id", "record": SnapshotRecord, "tree": ID}`` or ``{"id", "error": {"kind", "message",
+"path", "hint"}}``, and meanwhile ``{"id", "beat": number}``, which grows as long as it gets on.
+
+A request is ``{"uri", "options", "password_file", "state", "project", "tags", "lineage",
+"excluded", "gitignore", "force", "bandwidth"}``.
+
+Between requests the store and the repository stay open. The process ends when its input does,
+for then nobody is there whom it could serve; when it was idle for some minutes; and after a
+request that left it too large.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import platform
+import queue
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from jupyter_storage.errors import StorageError, from_os_error
 from jupyter_storage.records import SnapshotRecord, to_wire
 from jupyter_storage.redact import redact
-from jupyter_storage.snapshots.capture import Progress, capture
-from jupyter_storage.snapshots.repository import Repository
-from jupyter_storage.stores.opening import open_store
+from jupyter_storage.snapshots.capture import Progress
+from jupyter_storage.snapshots.session import Session
 
 __all__ = ["main", "run"]
 
 _NICENESS = 10
+_IDLE = 300.0  # seconds without a request
+_GRACE = 5.0  # seconds to let go of the lock when the input has ended
+_BEAT = 1.0
+_MOST_MEMORY = 768 * 2**20  # bytes
+
+# ioprio_set(2): best effort, the lowest of its eight levels. The idle class could starve.
+_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
+_BEST_EFFORT_LAST = 2 << 13 | 7
 
 
 def run(
@@ -36,7 +54,7 @@ def run(
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> SnapshotRecord:
-    """Take the snapshot that a request asks for, in this process.
+    """Take the snapshot that a request asks for, in this process, and keep nothing open.
 
     Parameters
     ----------
@@ -45,47 +63,114 @@ def run(
     progress, cancel
         See :func:`~jupyter_storage.snapshots.capture.capture`.
     """
-    state = Path(request["state"])
-    password = Path(request["password_file"]).read_text().strip("\r\n")
-    store = open_store(request["uri"], request["options"])
-    repository = None
+    session = Session()
     try:
-        if Repository.exists(store):
-            repository = Repository.open(store, password, cache=state / "cache")
-        else:
-            repository = Repository.create(store, password, cache=state / "cache")
-        return capture(
-            repository,
-            Path(request["project"]),
-            tags=request["tags"],
-            lineage=request["lineage"],
-            excluded=[Path(path) for path in request["excluded"]],
-            gitignore=request["gitignore"],
-            force=request["force"],
-            records=state / "locks",
-            progress=progress,
-            cancel=cancel,
-        )
+        return session.take(request, progress=progress, cancel=cancel).record
     finally:
-        if repository is not None:
-            repository.close()
-        store.close()
+        session.close()
+
+
+class _Worker:
+    """Serves requests, one after another."""
+
+    def __init__(self, requests: TextIO, answers: TextIO) -> None:
+        self._requests, self._answers = requests, answers
+        self._session = Session()
+        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._cancelled: dict[int, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def serve(self, idle: float) -> None:
+        """Serve until the input ends, or nothing came for so many seconds."""
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+        try:
+            while (request := self._queue.get(timeout=idle)) is not None:
+                self._answer(request)
+                if _resident() > _MOST_MEMORY:
+                    return
+        except queue.Empty:
+            return
+        finally:
+            self._session.close()
+
+    def end(self, *_: object) -> None:
+        """Stop what is being done, and then serving."""
+        for event in list(self._cancelled.values()):
+            event.set()
+        self._queue.put(None)
+
+    def _read(self) -> None:
+        with suppress(ValueError, OSError):
+            for line in self._requests:
+                message = json.loads(line)
+                if "cancel" in message:
+                    if (event := self._cancelled.get(message["cancel"])) is not None:
+                        event.set()
+                else:
+                    self._cancelled[message["id"]] = threading.Event()
+                    self._queue.put(message)
+        self.end()
+        # Whoever asked is gone. A store that hangs must not keep this process for ever.
+        threading.Event().wait(_GRACE)
+        os._exit(1)
+
+    def _answer(self, message: Mapping[str, Any]) -> None:
+        number = message["id"]
+        done = threading.Event()
+        beats = threading.Thread(target=self._beat, args=(number, done), daemon=True)
+        beats.start()
+        try:
+            taken = self._session.take(message["capture"], cancel=self._cancelled[number])
+            answer: dict[str, Any] = {"record": to_wire(taken.record), "tree": taken.tree}
+        except StorageError as error:
+            answer = {"error": _wire(error)}
+        except OSError as error:
+            answer = {"error": _wire(from_os_error(error, str(error.filename or "")))}
+        finally:
+            done.set()
+            beats.join()
+            del self._cancelled[number]
+        self._say({"id": number} | answer)
+
+    def _beat(self, number: int, done: threading.Event) -> None:
+        while not done.wait(_BEAT):
+            self._say({"id": number, "beat": self._session.beats})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        # Nobody listens any more where this fails: the input ends, too.
+        with self._lock, suppress(OSError):
+            self._answers.write(json.dumps(message) + "\n")
+            self._answers.flush()
 
 
 def main() -> int:
-    """Serve one request."""
-    cancel = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: cancel.set())
+    """Serve; the only argument is the number of idle seconds after which to end."""
+    # Whatever else writes to standard output must not mix with the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    _yield_to_others()
+    worker = _Worker(sys.stdin, answers)
+    signal.signal(signal.SIGTERM, worker.end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker.serve(float(sys.argv[1]) if len(sys.argv) > 1 else _IDLE)
+    return 0
+
+
+def _yield_to_others() -> None:
+    """People's own work comes first: for the processor and, on Linux, for the disk."""
     with suppress(OSError):
         os.nice(_NICENESS)
+    if sys.platform == "linux" and (call := _IOPRIO_SET.get(platform.machine())) is not None:
+        ctypes.CDLL(None).syscall(call, 1, 0, _BEST_EFFORT_LAST)
+
+
+def _resident() -> int:
+    """Bytes of memory that this process uses; the most it ever used where Linux does not tell."""
     try:
-        result: dict[str, Any] = {"record": to_wire(run(json.load(sys.stdin), cancel=cancel))}
-    except StorageError as error:
-        result = {"error": _wire(error)}
-    except OSError as error:
-        result = {"error": _wire(from_os_error(error, str(error.filename or "")))}
-    print(json.dumps(result), flush=True)
-    return 0
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(pages) * resource.getpagesize()
 
 
 def _wire(error: StorageError) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from jupyter_storage.paths import TEMPORARY_PREFIX
 from jupyter_storage.records import RestoreRecord, SnapshotRecord, SnapshotStatus
 from jupyter_storage.redact import redact
 from jupyter_storage.snapshots import worker
-from jupyter_storage.snapshots.child import capture_in_child
+from jupyter_storage.snapshots.child import Child
 from jupyter_storage.snapshots.place import Place, find_place, restic_environment
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.restore import restore
@@ -69,6 +69,8 @@ class Workspace:
         Left out of snapshots.
     gitignore : bool
         Whether ``.gitignore`` files count in work trees of git.
+    bandwidth : int
+        Bytes a second that snapshots may write; 0 for no limit.
     listener : Callable, optional
         Called with every new status, in several threads.
     """
@@ -87,6 +89,7 @@ class Workspace:
         enabled: bool = True,
         excluded: Sequence[Path] = (),
         gitignore: bool = True,
+        bandwidth: int = 0,
         listener: Callable[[SnapshotStatus], None] | None = None,
     ) -> None:
         self.project = Path(os.path.abspath(project))  # noqa: PTH100 links stay links
@@ -95,11 +98,12 @@ class Workspace:
         self._options, self._state = dict(options), state
         self._password_file, self._interval, self._enabled = password_file, interval, enabled
         self._excluded, self._gitignore = [*excluded, state], gitignore
-        self._listener = listener
+        self._bandwidth, self._listener = bandwidth, listener
         self._lock = threading.RLock()
         self._place: Place | None = None
         self._repository: Repository | None = None
         self._syncer: Syncer | None = None
+        self._child = Child(state / "run")
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._status = SnapshotStatus(
@@ -226,6 +230,7 @@ class Workspace:
             syncer.stop(timeout)
         if thread is not None:
             thread.join(timeout)
+        self._child.close()
 
     def _begin(self) -> None:
         for attempt in range(2**31):
@@ -388,6 +393,7 @@ class Workspace:
             "excluded": [str(path) for path in self._inside(place)],
             "gitignore": self._gitignore,
             "force": force,
+            "bandwidth": self._bandwidth,
         }
 
     def _inside(self, place: Place | None = None) -> Sequence[Path]:
@@ -401,7 +407,7 @@ class Workspace:
         return own
 
     def _capture(self, force: bool, cancel: threading.Event) -> SnapshotRecord:
-        return capture_in_child(self._request(force), self._state / "run", cancel)
+        return self._child.capture(self._request(force), cancel).record
 
     def _heard(self, told: Told) -> None:
         changes: dict[str, Any] = {"pending": told.pending}

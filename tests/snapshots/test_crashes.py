@@ -131,6 +131,7 @@ def test_killed_workers_leave_a_clean_repository(project, store, make_restic, tm
         "excluded": [],
         "gitignore": True,
         "force": True,
+        "bandwidth": 0,
     }
     (tmp_path / "state").mkdir()
 
@@ -145,14 +146,15 @@ def test_killed_workers_leave_a_clean_repository(project, store, make_restic, tm
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             text=True,
         )
-        child.stdin.write(json.dumps(request))
-        child.stdin.close()
+        child.stdin.write(json.dumps({"id": 1, "capture": request}) + "\n")
+        child.stdin.flush()
         if patience is None:
-            output = child.stdout.read()
+            output = next(line for line in child.stdout if '"beat"' not in line)
         else:
             time.sleep(patience)
             child.send_signal(signal.SIGKILL)
             output = ""
+        child.stdin.close()
         child.stdout.close()
         child.wait()
         return output
@@ -164,6 +166,6 @@ def test_killed_workers_leave_a_clean_repository(project, store, make_restic, tm
     for round_ in range(24):
         work(chance.uniform(0.3, 1.0) * length)
         if round_ % 6 == 5:
-            assert "record" in json.loads(work(None).splitlines()[-1])
+            assert "record" in json.loads(work(None))
             restic.check()
     assert os.listdir(store.root / "locks") == []

@@ -1,0 +1,63 @@
+"""A store that writes no faster than it may, and counts what it does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime
+
+from jupyter_storage.records import Entry
+from jupyter_storage.stores.forwarding import ForwardingStore
+from jupyter_storage.stores.store import Store
+
+__all__ = ["ThrottledStore"]
+
+_STEP = 0.5  # seconds at most that the count stands still while a write waits
+
+
+class ThrottledStore(ForwardingStore):
+    """Delays writes such that their average stays below a bandwidth.
+
+    One write goes out at full speed: what is limited is the average, over many.
+
+    Parameters
+    ----------
+    store : Store
+    bandwidth : int
+        Bytes a second; 0 for no limit.
+
+    Attributes
+    ----------
+    beats : int
+        Grows while something moves, and while a write waits for its turn.
+    """
+
+    def __init__(self, store: Store, bandwidth: int) -> None:
+        super().__init__(store)
+        self.bandwidth = bandwidth
+        self.beats = 0
+        self._free = 0.0
+        self._lock = threading.Lock()
+
+    def write(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        exclusive: bool = False,
+        modified: datetime | None = None,
+    ) -> Entry:
+        self._wait(len(data))
+        entry = self.inner.write(key, data, exclusive=exclusive, modified=modified)
+        self.beats += 1
+        return entry
+
+    def _wait(self, size: int) -> None:
+        if not self.bandwidth:
+            return
+        with self._lock:
+            begin = max(self._free, time.monotonic())
+            self._free = begin + size / self.bandwidth
+        while (left := begin - time.monotonic()) > 0:
+            time.sleep(min(left, _STEP))
+            self.beats += 1
