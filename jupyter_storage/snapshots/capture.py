@@ -14,12 +14,13 @@ import stat
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.errors import Cancelled, NotADirectory, NotFound, from_os_error
+from jupyter_storage.errors import Cancelled, NotADirectory, NotFound, StorageError, from_os_error
 from jupyter_storage.records import Failure, SnapshotRecord, to_wire
 from jupyter_storage.snapshots.contents import ContentReader, Unreadable
 from jupyter_storage.snapshots.databases import SIDECARS
@@ -124,6 +125,9 @@ def take(
             confirm()
             snapshot = run.snapshot(tree, parent, tags, started)
             identifier = repository.save_snapshot(snapshot)
+            # The snapshot is safe; what fails here is tried again after the next.
+            with suppress(StorageError):
+                repository.merge_index(confirm)
             return Taken(to_record(replace(snapshot, id=identifier)), tree)
         finally:
             run.close()

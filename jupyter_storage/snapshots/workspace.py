@@ -25,6 +25,7 @@ from jupyter_storage.snapshots import worker
 from jupyter_storage.snapshots.child import Child
 from jupyter_storage.snapshots.place import Place, find_place, restic_environment
 from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.snapshots.repository.locks import Hold
 from jupyter_storage.snapshots.restore import restore
 from jupyter_storage.snapshots.syncer import Syncer, Told
 from jupyter_storage.snapshots.views import to_record
@@ -377,7 +378,7 @@ class Workspace:
                 cancel=cancel,
             )
 
-    def _read_lock(self, repository: Repository) -> AbstractContextManager[Callable[[], None]]:
+    def _read_lock(self, repository: Repository) -> AbstractContextManager[Hold]:
         return repository.lock(records=self._state / "locks")
 
     def _request(self, force: bool) -> dict[str, Any]:

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 
-from jupyter_storage.errors import NotFound
+from jupyter_storage.errors import Conflict, NotFound
 from jupyter_storage.snapshots.repository.files import CHECK, Files
-from jupyter_storage.snapshots.repository.index import Index, Location, encode_index
+from jupyter_storage.snapshots.repository.index import (
+    Index,
+    Location,
+    decode_index,
+    encode_index,
+)
 from jupyter_storage.snapshots.repository.packs import BlobType, PackedBlob
 
-__all__ = ["Catalog"]
+__all__ = ["Catalog", "IndexFile"]
 
 _READERS = 8
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFile:
+    """What one index file lists.
+
+    Attributes
+    ----------
+    packs : frozenset of str
+    blobs : int
+        Number of blobs in them.
+    """
+
+    packs: frozenset[str]
+    blobs: int
 
 
 class Catalog:
@@ -28,7 +51,7 @@ class Catalog:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._index = Index()
-        self._known: set[str] = set()
+        self._known: dict[str, IndexFile] = {}
         self._lock = threading.RLock()
 
     def __contains__(self, blob: tuple[BlobType, bytes]) -> bool:
@@ -38,6 +61,12 @@ class Catalog:
     def packs(self) -> frozenset[str]:
         """IDs of all packs that are listed."""
         return self._index.packs
+
+    @property
+    def known(self) -> Mapping[str, IndexFile]:
+        """The index files, by their IDs."""
+        with self._lock:
+            return dict(self._known)
 
     def locate(self, kind: BlobType, identifier: str) -> Location:
         """Say where a blob lies.
@@ -63,21 +92,52 @@ class Catalog:
         bool
             Whether an index file was gone.
         """
-        names = set(self._files.list("index"))
-        with self._lock:
-            gone = bool(self._known - names)
-            if gone:
-                self._index, self._known = Index(), set()
-            missing = sorted(names - self._known)
-            with ThreadPoolExecutor(_READERS, "index") as pool:
-                contents = pool.map(lambda name: self._files.load("index", name), missing)
-                for name, content in zip(missing, contents, strict=True):
-                    self._index.load(content)
-                    self._known.add(name)
-            packs = self._index.packs
+        gone = False
+        for attempt in range(_TRIES):
+            names = set(self._files.list("index"))
+            with self._lock:
+                if self._known.keys() - names:
+                    gone = True
+                    self._index, self._known = Index(), {}
+                try:
+                    self._load(sorted(names - self._known.keys()))
+                    break
+                except NotFound:
+                    # Merged by somebody since the listing.
+                    if attempt == _TRIES - 1:
+                        raise
         self._files.cache.keep_only("index", names)
-        self._files.cache.keep_only("data", packs)
+        self._files.cache.keep_only("data", self.packs)
         return gone
+
+    def _load(self, names: Sequence[str]) -> None:
+        with ThreadPoolExecutor(_READERS, "index") as pool:
+            contents = pool.map(lambda name: self._files.load("index", name), names)
+            for name, content in zip(names, contents, strict=True):
+                packs = decode_index(content)
+                for pack, blobs in packs:
+                    self._index.add(pack, blobs)
+                self._learn(name, packs)
+
+    def confirm(self) -> None:
+        """Make sure that nobody took away packs since :meth:`refresh`.
+
+        Locks forbid it; but a lock goes stale while a machine sleeps.
+
+        Raises
+        ------
+        Conflict
+            If somebody did.
+        """
+        before = self.packs
+        if self.known.keys() <= set(self._files.list("index")):
+            return
+        self.refresh()
+        if not before <= self.packs:
+            raise Conflict(
+                "Somebody pruned the repository meanwhile, in spite of the lock",
+                hint="Take the snapshot again; JupyterLab does so by itself.",
+            )
 
     def add(self, pack: str, blobs: Iterable[PackedBlob]) -> None:
         """Learn of a pack that was written and is not in an index file yet."""
@@ -86,7 +146,20 @@ class Catalog:
 
     def write(self, packs: Sequence[tuple[str, Sequence[PackedBlob]]]) -> None:
         """Write index files for packs that were added before."""
-        for content in encode_index(packs):
+        for part, content in encode_index(packs):
             name = self._files.save("index", content)
             with self._lock:
-                self._known.add(name)
+                self._learn(name, part)
+
+    def drop(self, names: Collection[str]) -> None:
+        """Delete index files; what they list stays known, for other files list it too."""
+        for name in names:
+            with suppress(NotFound):
+                self._files.delete("index", name)
+            with self._lock:
+                self._known.pop(name, None)
+
+    def _learn(self, name: str, packs: Sequence[tuple[str, Sequence[PackedBlob]]]) -> None:
+        self._known[name] = IndexFile(
+            frozenset(pack for pack, _ in packs), sum(len(blobs) for _, blobs in packs)
+        )

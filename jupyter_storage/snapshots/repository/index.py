@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from jupyter_storage.errors import ChecksumMismatch
 from jupyter_storage.snapshots.repository.packs import BlobType, PackedBlob
 
-__all__ = ["Index", "Location", "encode_index"]
+__all__ = ["MOST_BLOBS", "Index", "Location", "decode_index", "encode_index"]
 
 MOST_BLOBS = 50_000
 """Most blobs in an index file."""
@@ -73,27 +73,28 @@ class Index:
             place = _PLACE.pack(number, blob.offset, blob.length, blob.uncompressed)
             self._places[blob.type][blob.id] = place
 
-    def load(self, content: bytes) -> None:
-        """Add what an index file lists.
-
-        Raises
-        ------
-        ChecksumMismatch
-            If it is none.
-        """
-        try:
-            for pack in json.loads(content)["packs"] or []:
-                self.add(pack["id"], map(_decoded, pack["blobs"] or []))
-        except (ValueError, KeyError, TypeError, struct.error) as error:
-            raise ChecksumMismatch(
-                "An index of the repository cannot be read",
-                hint="Rebuild it with 'restic rebuild-index'.",
-            ) from error
-
     @property
     def packs(self) -> frozenset[str]:
         """IDs of all packs that are listed."""
         return frozenset(self._packs)
+
+
+def decode_index(content: bytes) -> list[tuple[str, list[PackedBlob]]]:
+    """Read which packs an index file lists, and their blobs.
+
+    Raises
+    ------
+    ChecksumMismatch
+        If it is none.
+    """
+    try:
+        packs = json.loads(content)["packs"] or []
+        return [(pack["id"], [*map(_decoded, pack["blobs"] or [])]) for pack in packs]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ChecksumMismatch(
+            "An index of the repository cannot be read",
+            hint="Rebuild it with 'restic rebuild-index'.",
+        ) from error
 
 
 def _decoded(wire: dict[str, object]) -> PackedBlob:
@@ -107,22 +108,32 @@ def _decoded(wire: dict[str, object]) -> PackedBlob:
     )
 
 
-def encode_index(packs: Sequence[tuple[str, Sequence[PackedBlob]]]) -> Iterator[bytes]:
-    """Make index files for packs, each with at most :data:`MOST_BLOBS` blobs or one pack."""
-    part: list[dict[str, object]] = []
+_Packs = Sequence[tuple[str, Sequence[PackedBlob]]]
+
+
+def encode_index(packs: _Packs) -> Iterator[tuple[_Packs, bytes]]:
+    """Make index files for packs, each with at most :data:`MOST_BLOBS` blobs or one pack.
+
+    Yields
+    ------
+    tuple
+        The packs that it lists, and the content.
+    """
+    part: list[tuple[str, Sequence[PackedBlob]]] = []
     count = 0
     for identifier, blobs in packs:
         if part and count + len(blobs) > MOST_BLOBS:
-            yield _file(part)
+            yield part, _file(part)
             part, count = [], 0
-        part.append({"id": identifier, "blobs": [_encoded(blob) for blob in blobs]})
+        part.append((identifier, blobs))
         count += len(blobs)
     if part:
-        yield _file(part)
+        yield part, _file(part)
 
 
-def _file(packs: list[dict[str, object]]) -> bytes:
-    return json.dumps({"packs": packs}, separators=(",", ":")).encode()
+def _file(packs: _Packs) -> bytes:
+    wire = [{"id": name, "blobs": [_encoded(blob) for blob in blobs]} for name, blobs in packs]
+    return json.dumps({"packs": wire}, separators=(",", ":")).encode()
 
 
 def _encoded(blob: PackedBlob) -> dict[str, object]:

@@ -16,7 +16,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,11 +25,27 @@ from jupyter_storage.errors import Conflict, NotFound, StorageError
 from jupyter_storage.snapshots.repository.crypto import user_name
 from jupyter_storage.snapshots.repository.times import from_text, now, to_text
 
-__all__ = ["hold_lock"]
+__all__ = ["Hold", "hold_lock"]
 
 _WAIT = 0.2  # seconds until a lock written at the same moment is surely seen
 _REFRESH = 5 * 60.0
 _STALE = 30 * 60 * 10**9
+
+
+class Hold(Protocol):
+    """What the holder of a lock may ask."""
+
+    def __call__(self) -> None:
+        """Confirm the lock: to be called before something is published.
+
+        Raises
+        ------
+        Conflict
+            If the lock could not be renewed and may be gone.
+        """
+
+    def alone(self) -> bool:
+        """Whether nobody else holds a lock; whoever takes one now waits 0.2 s before he works."""
 
 
 class LockFiles(Protocol):
@@ -51,7 +67,7 @@ class LockFiles(Protocol):
 @contextmanager
 def hold_lock(
     files: LockFiles, *, exclusive: bool = False, records: Path | None = None
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[Hold]:
     """Hold a lock.
 
     Parameters
@@ -65,9 +81,7 @@ def hold_lock(
 
     Yields
     ------
-    Callable
-        Raises Conflict if the lock could not be renewed and may be gone: to be called before
-        something is published.
+    Hold
 
     Raises
     ------
@@ -83,7 +97,7 @@ def hold_lock(
         time.sleep(_WAIT)
         _look(files, exclusive, ours=frozenset({lock.identifier}))
         lock.start()
-        yield lock.confirm
+        yield lock
     finally:
         lock.release()
 
@@ -93,20 +107,29 @@ class _Lock:
         self._files, self._exclusive, self._records = files, exclusive, records
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
-        self._renewed = time.monotonic()
+        self._renewed = _elapsed()
         self._record: int | None = None
+        self._renewal = threading.Lock()
         self.identifier = self._write()
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._renew, name="lock renewal", daemon=True)
         self._thread.start()
 
-    def confirm(self) -> None:
-        if time.monotonic() - self._renewed > _STALE / 10**9 - 60:
+    def __call__(self) -> None:
+        if _elapsed() - self._renewed > _STALE / 10**9 - 60:
             raise Conflict(
                 "The repository's lock could not be renewed for half an hour",
                 hint="Check the connection to the store; the next snapshot starts afresh.",
             )
+
+    def alone(self) -> bool:
+        with self._renewal:
+            try:
+                _look(self._files, exclusive=True, ours=frozenset({self.identifier}))
+            except Conflict:
+                return False
+            return True
 
     def release(self) -> None:
         self._done.set()
@@ -120,7 +143,7 @@ class _Lock:
     def _renew(self) -> None:
         while not self._done.wait(_REFRESH):
             # The next round tries again; confirm() knows when it is too late.
-            with suppress(StorageError):
+            with self._renewal, suppress(StorageError):
                 old, record = self.identifier, self._record
                 self.identifier = self._write()
                 self._files.delete_file("locks", old)
@@ -139,7 +162,7 @@ class _Lock:
                 "gid": os.getgid(),
             },
         )
-        self._renewed = time.monotonic()
+        self._renewed = _elapsed()
         if self._records is not None:
             self._records.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self._records / identifier
@@ -151,6 +174,11 @@ class _Lock:
         if self._records is not None and record is not None:
             (self._records / identifier).unlink(missing_ok=True)
             os.close(record)
+
+
+def _elapsed() -> float:
+    """Seconds, also those in which the machine slept: others' clocks go on."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _sweep(files: LockFiles, records: Path) -> None:

@@ -6,7 +6,7 @@ A crash leaves packs or indexes that nobody needs, never a snapshot that lacks s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,7 +17,8 @@ from jupyter_storage.snapshots.repository.catalog import Catalog
 from jupyter_storage.snapshots.repository.crypto import Keys
 from jupyter_storage.snapshots.repository.files import Files
 from jupyter_storage.snapshots.repository.index import Location
-from jupyter_storage.snapshots.repository.locks import hold_lock
+from jupyter_storage.snapshots.repository.locks import Hold, hold_lock
+from jupyter_storage.snapshots.repository.merging import merge_index
 from jupyter_storage.snapshots.repository.opening import make_repository, open_repository
 from jupyter_storage.snapshots.repository.packs import BlobType
 from jupyter_storage.snapshots.repository.reading import BlobReader
@@ -94,7 +95,7 @@ class Repository:
 
     def lock(
         self, *, exclusive: bool = False, records: Path | None = None
-    ) -> AbstractContextManager[Callable[[], None]]:
+    ) -> AbstractContextManager[Hold]:
         """Hold a lock of the repository; see :func:`hold_lock`."""
         return hold_lock(self, exclusive=exclusive, records=records)
 
@@ -119,7 +120,14 @@ class Repository:
     # Snapshots
 
     def save_snapshot(self, snapshot: Snapshot) -> str:
-        """Publish a snapshot; everything that it needs has been flushed before."""
+        """Publish a snapshot; everything that it needs has been flushed before.
+
+        Raises
+        ------
+        Conflict
+            If somebody took away what it may need, in spite of the lock.
+        """
+        self._catalog.confirm()
         return self.save_unpacked("snapshots", snapshot.to_json())
 
     def snapshots(self) -> list[Snapshot]:
@@ -210,6 +218,10 @@ class Repository:
     def close(self) -> None:
         """Give up what was not flushed, and give back threads. The store stays open."""
         self._writer.close()
+
+    def merge_index(self, hold: Hold) -> int:
+        """Keep opening fast; see :func:`merge_index`. Costs nothing where nothing is to be done."""
+        return merge_index(self._files, self._catalog, hold)
 
     # What was written since it was opened
 
