@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from jupyter_storage.archives import Archive
+    from jupyter_storage.snapshots.history import History
     from jupyter_storage.snapshots.workspace import Workspace
     from jupyter_storage.uploads import Uploads
 
@@ -71,6 +72,7 @@ class Service:
         self._lock = threading.Lock()
         self._uploads: Uploads | None = None
         self._snapshots: Workspace | None = None
+        self._history: History | None = None
 
     # Tiers
 
@@ -444,6 +446,17 @@ class Service:
             if self._snapshots is None:
                 self._snapshots = self._open_workspace()
             return self._snapshots
+
+    @property
+    def history(self) -> History:
+        """What snapshots hold, and what differs between them."""
+        from jupyter_storage.snapshots.history import History
+
+        workspace = self.snapshots
+        with self._lock:
+            if self._history is None:
+                self._history = History(workspace)
+            return self._history
 
     def stop_snapshots(self) -> None:
         """Take the last snapshot, if snapshots were begun."""

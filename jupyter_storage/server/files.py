@@ -14,9 +14,6 @@ from jupyter_storage.server.sending import SendingHandler
 
 __all__ = ["ROUTES"]
 
-PAGE = 1000  # entries, unless told
-LONGEST_PAGE = 5000
-
 
 class FilesHandler(SendingHandler, ReceivingHandler):
     """One file or directory."""
@@ -97,16 +94,13 @@ class FilesHandler(SendingHandler, ReceivingHandler):
         return self.on_tier(tier, key or "")
 
     def _page(self) -> dict[str, object]:
-        limit = self.get_query_argument("limit", str(PAGE))
-        if not (limit.isdecimal() and 1 <= int(limit) <= LONGEST_PAGE):
-            raise InvalidRequest(f"'limit' is a number from 1 to {LONGEST_PAGE}")
         order = self.get_query_argument("order", "asc")
         if order not in {"asc", "desc"}:
             raise InvalidRequest("'order' is 'asc' or 'desc'")
         cursor = self.get_query_argument("cursor", "")
         return {
             "cursor": _unpack(cursor) if cursor else None,
-            "limit": int(limit),
+            "limit": self.limit(),
             "sort": cast("SortKey", self.get_query_argument("sort", "name")),
             "descending": order == "desc",
         }

@@ -25,6 +25,8 @@ __all__ = ["StorageHandler", "authenticated", "authorized"]
 authenticated = web.authenticated
 
 LONGEST_BODY = 16 * 2**20  # bytes of JSON
+PAGE = 1000  # entries, unless told
+LONGEST_PAGE = 5000
 
 T = TypeVar("T")
 
@@ -123,6 +125,13 @@ class StorageHandler(ExtensionHandlerMixin, APIHandler):
         if text not in {"0", "1", "false", "true"}:
             raise InvalidRequest(f"'{name}' is 0 or 1, not '{text[:50]}'")
         return text in {"1", "true"}
+
+    def limit(self) -> int:
+        """Read the query argument that says how many entries a page may have."""
+        text = self.get_query_argument("limit", str(PAGE))
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= LONGEST_PAGE):
+            raise InvalidRequest(f"'limit' is a number from 1 to {LONGEST_PAGE}")
+        return int(text)
 
     # Responses
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -40,7 +41,14 @@ class SendingHandler(StorageHandler):
         """The file's own tag, where a file is sent."""
         return self._tag or super().compute_etag()
 
-    async def send_file(self, path: str, entry: Entry, name: str | None = None) -> None:
+    async def send_file(
+        self,
+        path: str,
+        entry: Entry,
+        name: str | None = None,
+        *,
+        read: Callable[[int, int], Iterator[bytes]] | None = None,
+    ) -> None:
         """Answer with a file, or the part of it that was asked for.
 
         Parameters
@@ -51,6 +59,8 @@ class SendingHandler(StorageHandler):
             What is there.
         name : str, optional
             File name of the download; the file's own unless told.
+        read : callable, optional
+            Gives the pieces of a range, by offset and length; from the service unless told.
         """
         if entry.size is None:
             raise InvalidRequest(
@@ -76,7 +86,8 @@ class SendingHandler(StorageHandler):
         if self.request.method == "HEAD" or not length:
             await self.finish(set_content_type="application/octet-stream")
             return
-        await self.send_pieces(_pieces(self.service, path, offset, length))
+        read = read or partial(_pieces, self.service, path)
+        await self.send_pieces(read(offset, length))
 
     def attach(self, name: str, content_type: str) -> None:
         """Make the answer a download, whatever is in it."""

@@ -25,6 +25,12 @@ RECORDS = {
     "Upload": records.UploadRecord,
     "Snapshot": records.SnapshotRecord,
     "SnapshotStatus": records.SnapshotStatus,
+    "FileVersion": records.FileVersion,
+    "Difference": records.Difference,
+    "Comparison": records.Comparison,
+    "CellDifference": records.CellDifference,
+    "CellRestored": records.CellRestored,
+    "FileComparison": records.FileComparison,
 }
 
 
