@@ -75,7 +75,7 @@ class GCSStore(ObjectStore):
         size: int | None = None,
         modified: datetime | None = None,
     ) -> Writer:
-        if not key or self._is_directory(key):
+        if not key or self._directories.has(key):
             raise IsADirectory("A directory has that name", path=key)
         return GCSWriter(
             self._client,

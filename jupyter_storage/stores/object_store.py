@@ -24,6 +24,7 @@ from jupyter_storage.errors import (
 from jupyter_storage.paths import basename, clean_key, is_below, join
 from jupyter_storage.records import Entry, Page
 from jupyter_storage.stores.cloud_errors import root_code
+from jupyter_storage.stores.directories import Directories
 from jupyter_storage.stores.store import Progress, Store
 from jupyter_storage.stores.streams import Stream
 
@@ -72,6 +73,7 @@ class ObjectStore(Store):
     def __init__(self, scheme: str, bucket: str, prefix: str) -> None:
         super().__init__(join(f"{scheme}://{bucket}", prefix))
         self.bucket, self.prefix = bucket, prefix
+        self._directories = Directories(self._names_in, self._is_directory)
 
     # What each service does in its own way
 
@@ -204,6 +206,7 @@ class ObjectStore(Store):
             raise AlreadyExists("A file has that name", path=key)
         if not self._is_directory(key):
             self._put_marker(key)
+        self._directories.add(key)
 
     def delete(self, key: str) -> None:
         # Some services say nothing when there was nothing to delete.
@@ -247,7 +250,7 @@ class ObjectStore(Store):
         if not isinstance(source, ObjectStore) or not self.can_copy_from(source):
             raise Unsupported("This store copies inside of its own service only", path=key)
         size = source._file_stat(source_key).size or 0
-        if not key or self._is_directory(key):
+        if not key or self._directories.has(key):
             raise IsADirectory("A directory has that name", path=key)
         if exclusive:
             self._refuse_existing(key)
@@ -289,6 +292,7 @@ class ObjectStore(Store):
             with suppress(StorageError):
                 self.delete_directory(to)
             raise
+        self._directories.add(to)
         for start in range(0, len(items), PAGE):
             self._delete_objects([item.key for item in items[start : start + PAGE]])
 
@@ -321,6 +325,15 @@ class ObjectStore(Store):
     def _is_directory(self, key: str) -> bool:
         found, _ = self._found(key, self._base(key), flat=True, cursor=None, limit=1)
         return bool(found)
+
+    def _names_in(self, directory: str) -> set[str] | None:
+        """Names of the directories in one, unless there is more in it than one page."""
+        found, more = self._found(
+            directory, self._base(directory), flat=False, cursor=None, limit=PAGE
+        )
+        if more:
+            return None
+        return {basename(item.key.rstrip("/")) for item in found if item.key.endswith("/")}
 
     def _file_stat(self, key: str) -> Entry:
         entry = self.stat(key)

@@ -89,6 +89,7 @@ class S3Store(ObjectStore):
             size=size,
             metadata=mtime_metadata(modified),
             look=self._head,
+            is_taken=self._directories.has,
         )
 
     def can_copy_from(self, source: Store) -> bool:

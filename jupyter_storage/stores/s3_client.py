@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from fsspec.asyn import sync
 from s3fs import S3FileSystem
@@ -19,6 +20,8 @@ from jupyter_storage.stores.cloud_errors import from_cloud_error
 from jupyter_storage.stores.store import CHUNK
 
 __all__ = ["S3Client"]
+
+AMAZON = "Amazon S3"
 
 # A tier's health check has five seconds, and botocore tries twice.
 _CONFIG: dict[str, Any] = {
@@ -56,7 +59,9 @@ class S3Client:
         self.bucket = bucket
         arguments = _arguments(bucket, options)
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        self.endpoint = str(arguments.get("endpoint_url") or endpoint or "Amazon S3")
+        self.endpoint = str(arguments.get("endpoint_url") or endpoint or AMAZON)
+        # Others ignore If-None-Match, some of them for uploads of several parts only.
+        self.heeds_conditions = _is_amazon(self.endpoint)
         # Who talks to the same service as the same person can copy inside of it.
         self.identity = (self.endpoint, repr(sorted(options.items())))
         self._for_people = arguments
@@ -171,6 +176,11 @@ def _arguments(bucket: str, options: Mapping[str, Any]) -> dict[str, Any]:
         client = dict(arguments.get("client_kwargs", {}))
         arguments["client_kwargs"] = {"region_name": region, **client}
     return arguments
+
+
+def _is_amazon(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    return endpoint == AMAZON or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 def _filesystem(arguments: Mapping[str, Any]) -> S3FileSystem:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from jupyter_storage.errors import (
     NotFound,
     StorageError,
 )
+from jupyter_storage.paths import basename
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.cloud_errors import arrived_wrong, root_code
 from jupyter_storage.stores.s3_client import S3Client
@@ -54,6 +56,8 @@ class S3Writer(Writer):
         Kept with the object.
     look : callable
         Describes a file of the store, or raises NotFound.
+    is_taken : callable
+        Says whether a directory has a name.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class S3Writer(Writer):
         size: int | None,
         metadata: Mapping[str, str],
         look: Callable[[str], Entry],
+        is_taken: Callable[[str], bool],
     ) -> None:
         if size is not None and size > LARGEST:
             raise NoSpace(f"S3 takes files up to {LARGEST:,} bytes", path=key)
@@ -76,8 +81,7 @@ class S3Writer(Writer):
         self._token = uuid4().hex
         if exclusive:
             self._metadata["writer"] = self._token
-        # Asked while the bytes come, so that it costs no time; answered before publishing.
-        self._clash = client.start("list_objects_v2", Prefix=f"{object_key}/", MaxKeys=1)
+        self._is_taken = is_taken
         self._buffer = bytearray()
         self._written = 0
         self._upload: str | None = None
@@ -98,23 +102,22 @@ class S3Writer(Writer):
                 self._flush()
 
     def commit(self) -> Entry:
-        with self._client.errors(self._key):
-            if self._clash.result().get("Contents"):
-                raise IsADirectory("A directory has that name", path=self._key)
-        if self._exclusive:
-            # Some services ignore the condition of the request below.
+        if self._is_taken(self._key):
+            raise IsADirectory("A directory has that name", path=self._key)
+        if self._exclusive and not self._client.heeds_conditions:
             with suppress(NotFound):
                 self._look(self._key)
                 raise AlreadyExists("It exists already", path=self._key)
         if self._upload is None:
-            self._put()
+            entry = self._put()
         else:
             self._flush()
             while self._flying:
                 self._settle(self._flying.popleft())
             self._complete()
+            entry = None
         self._open = False
-        entry = self._look(self._key)
+        entry = entry or self._look(self._key)
         if entry.size != self._written:
             raise arrived_wrong(
                 f"{self._written:,} bytes were written and {entry.size:,} arrived", self._key
@@ -125,7 +128,6 @@ class S3Writer(Writer):
         if not self._open:
             return
         self._open = False
-        self._clash.cancel()
         for part in self._flying:
             # A part that arrives after the abort would stay, and cost, unseen.
             with suppress(Exception):
@@ -149,7 +151,8 @@ class S3Writer(Writer):
         # Nobody knows how much comes: every thousandth part doubles what follows.
         return PART << ((len(self._sent) + len(self._flying)) // 1000)
 
-    def _put(self) -> None:
+    def _put(self) -> Entry | None:
+        """Send all in one request; its answer describes the object, if it has a checksum."""
         body = bytes(self._buffer)
         digest = hashlib.md5(body, usedforsecurity=False)
         try:
@@ -165,10 +168,14 @@ class S3Writer(Writer):
         except AlreadyExists:
             if not self._is_ours():
                 raise
-            return
+            return None
         found = md5_of(answer, self._client.bucket)
-        if found not in {None, digest.hexdigest()}:
+        if found is None:
+            return None
+        if found != digest.hexdigest():
             raise arrived_wrong("The store holds other bytes than were sent", self._key)
+        modified = _moment(answer)
+        return Entry(self._key, basename(self._key), "file", len(body), modified, f"md5:{found}")
 
     def _flush(self) -> None:
         if not self._buffer:
@@ -334,6 +341,13 @@ def md5_of(answer: Mapping[str, Any], bucket: str) -> str | None:
 def mtime_metadata(modified: datetime | None) -> dict[str, str]:
     """Metadata that keep a modification time as rclone does: seconds since 1970."""
     return {} if modified is None else {"mtime": f"{modified.timestamp():.6f}"}
+
+
+def _moment(answer: Mapping[str, Any]) -> datetime | None:
+    """When the service answered, by its own clock."""
+    with suppress(KeyError, TypeError, ValueError):
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return None
 
 
 def _plain(answer: Mapping[str, Any]) -> bool:

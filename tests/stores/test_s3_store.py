@@ -5,6 +5,7 @@ import socket
 import time
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from ceph import ceph_is_installed
@@ -88,6 +89,15 @@ def exercise(store: Store) -> None:
     store.delete("f/e")
     store.delete_directory("f")
     store.delete_directory("")
+
+
+def test_a_small_file_costs_one_request_where_its_directory_is_known(store):
+    store.write("d/first", b"1")
+    with requests_of(store) as seen:
+        for number in range(10):
+            entry = store.write(f"d/{number}", b"1")
+    assert [method for method, _, _ in seen] == ["PUT"] * 10
+    assert entry == replace(store.stat("d/9"), modified=entry.modified)
 
 
 def test_nothing_of_an_aborted_upload_stays(store, s3_bucket):
