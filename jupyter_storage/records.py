@@ -21,6 +21,7 @@ __all__ = [
     "FileVersion",
     "Page",
     "Plan",
+    "RestorePlan",
     "RestoreRecord",
     "SnapshotRecord",
     "SnapshotStatus",
@@ -170,6 +171,8 @@ class TransferRecord:
         None until the plan is complete.
     started, finished : datetime or None
         In UTC.
+    undo : str or None
+        ID of a snapshot of what a restore replaced or removed in the project directory.
     """
 
     id: str
@@ -187,6 +190,7 @@ class TransferRecord:
     current: str | None = None
     started: datetime | None = None
     finished: datetime | None = None
+    undo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +229,8 @@ class SnapshotRecord:
         Against the parent; ``bytes_added`` as stored.
     failures : tuple of Failure
         Files that could not be read; they are retried by the next snapshot.
+    fork : str or None
+        The fork that it is on: a machine wrote it while another one held the workspace.
     """
 
     id: str
@@ -242,6 +248,7 @@ class SnapshotRecord:
     files_removed: int | None = None
     bytes_added: int | None = None
     failures: tuple[Failure, ...] = ()
+    fork: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,13 +421,48 @@ class CellRestored:
 
 @dataclass(frozen=True, slots=True)
 class RestoreRecord:
-    """What a restore wrote."""
+    """What a restore wrote.
+
+    Attributes
+    ----------
+    skipped : int
+        Files that stayed as they were, as the policy says.
+    removed : int
+        Files that were removed because the snapshot lacks them.
+    undo : SnapshotRecord or None
+        Of the project directory as it was before.
+    """
 
     snapshot: str
     target: str
     files: int
     bytes: int
     failures: tuple[Failure, ...] = ()
+    skipped: int = 0
+    removed: int = 0
+    undo: SnapshotRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlan:
+    """What a restore into the project directory would replace and remove.
+
+    Attributes
+    ----------
+    undo : SnapshotRecord
+        Of the project directory as it is.
+    replaced, removed : int
+        Numbers of files; ``removed_bytes`` is what the removed ones hold.
+    examples : tuple of str
+        Some of those that are removed, or else replaced.
+    """
+
+    snapshot: SnapshotRecord
+    undo: SnapshotRecord
+    replaced: int
+    removed: int
+    removed_bytes: int
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

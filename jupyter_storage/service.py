@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.config import Settings
-from jupyter_storage.errors import InvalidRequest, IsADirectory, NotFound
+from jupyter_storage.errors import InvalidRequest, IsADirectory
 from jupyter_storage.listings import Listings, SortKey
 from jupyter_storage.locations import PRIVATE_PREFIX, Locations
 from jupyter_storage.paths import join, parent
@@ -21,7 +21,6 @@ from jupyter_storage.records import (
     Entry,
     Page,
     Plan,
-    SnapshotRecord,
     TierRecord,
     TransferRecord,
 )
@@ -490,32 +489,53 @@ class Service:
             listener=lambda status: self._tell("snapshot", status),
         )
 
-    def restore(self, snapshot: str, target: str, *, overwrite: bool = False) -> TransferRecord:
+    def restore(
+        self,
+        snapshot: str,
+        target: str,
+        *,
+        paths: Sequence[str] = (),
+        conflict: ConflictPolicy = ConflictPolicy.FAIL,
+        exact: bool = False,
+    ) -> TransferRecord:
         """Start to restore a snapshot into a directory, as a transfer with progress.
 
         Parameters
         ----------
         snapshot : str
-            ID, the beginning of one, or ``latest``.
+            ID, the beginning of one, ``latest``, or a time such as ``10 minutes ago``.
         target : str
             Directory, relative to the project directory or absolute.
-        overwrite : bool
-            Whether files that are there may be replaced.
+        paths : sequence of str
+            Files and directories, relative to the project directory; all unless given.
+        conflict : ConflictPolicy
+            What is done where a file exists.
+        exact : bool
+            Whether files that the snapshot lacks are removed; in the project directory only.
         """
         directory = self.settings.project / target
 
         def work(meter: Meter, cancel: threading.Event) -> None:
             meter.run()
-            chosen = self._snapshot(snapshot)
-            meter.expect(chosen.bytes or 0, chosen.files or 0)
+            chosen = self.snapshots.find(snapshot)
+            if not paths:
+                meter.expect(chosen.bytes or 0, chosen.files or 0)
 
             def progress(size: int, files: int) -> None:
                 meter.add(size)
                 meter.done(files)
 
             result = self.snapshots.restore(
-                chosen.id, directory, overwrite=overwrite, progress=progress, cancel=cancel
+                chosen.id,
+                directory,
+                paths=paths,
+                policy=conflict,
+                exact=exact,
+                progress=progress,
+                cancel=cancel,
             )
+            meter.skip(result.skipped)
+            meter.undoable(result.undo)
             for failure in result.failures:
                 meter.fail(failure)
 
@@ -525,16 +545,6 @@ class Service:
         """Stop transfers and give back connections. Snapshots are stopped by who started them."""
         self._jobs.close()
         self._locations.close()
-
-    def _snapshot(self, name: str) -> SnapshotRecord:
-        snapshots = self.snapshots.list()
-        for snapshot in snapshots:
-            if name == "latest" or snapshot.id.startswith(name):
-                return snapshot
-        raise NotFound(
-            f"There is no snapshot '{name}' of this workspace",
-            hint="'jupyter storage snapshot list' shows them.",
-        )
 
     def _upload_target(self, path: str) -> Place:
         place = self._locations.place(path)

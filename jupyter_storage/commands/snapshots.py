@@ -15,7 +15,7 @@ from jupyter_storage.commands.rendering import Column, human_size, human_time, p
 from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.commands.tiers import exports
 from jupyter_storage.commands.transfers import TICK, Interrupted, follow
-from jupyter_storage.records import TransferRecord
+from jupyter_storage.records import ConflictPolicy, TransferRecord
 
 __all__ = ["COMMANDS"]
 
@@ -96,9 +96,10 @@ def _configure_restore(parser: argparse.ArgumentParser) -> None:
 def _restore(arguments: argparse.Namespace, context: Context) -> Outcome:
     service = context.service(project=arguments.project)
     target = os.path.abspath(Path(arguments.target).expanduser())  # noqa: PTH100  links stay links
+    policy = ConflictPolicy.OVERWRITE if arguments.overwrite else ConflictPolicy.FAIL
     return follow(
         service,
-        lambda: service.restore(arguments.snapshot, target, overwrite=arguments.overwrite),
+        lambda: service.restore(arguments.snapshot, target, conflict=policy),
         "Restoring",
         context,
     )

@@ -7,15 +7,16 @@ left out, for its content is in the copy, and an old log beside a new copy would
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from urllib.parse import quote
 
-__all__ = ["SIDECARS", "backup", "is_database", "needs_log"]
+__all__ = ["SIDECARS", "backup", "drop_log", "has_log", "is_database", "needs_log"]
 
 SIDECARS = ("-wal", "-shm", "-journal")
 
@@ -34,6 +35,23 @@ def needs_log(start: bytes) -> bool:
     Bytes 18 and 19 of the header, https://sqlite.org/fileformat.html
     """
     return len(start) > 19 and 2 in start[18:20]
+
+
+def has_log(path: str) -> bool:
+    """Whether one of the files that belong to a database lies beside this file."""
+    return any(os.path.lexists(path + suffix) for suffix in SIDECARS)
+
+
+def drop_log(path: str) -> None:
+    """Remove them where this file is a database: the one that replaces it knows nothing of them."""
+    if not has_log(path):
+        return
+    with open(path, "rb") as file:  # noqa: PTH123
+        if not is_database(file.read(len(_MAGIC))):
+            return
+    for suffix in SIDECARS:
+        with suppress(FileNotFoundError):
+            os.unlink(path + suffix)  # noqa: PTH108
 
 
 @contextmanager

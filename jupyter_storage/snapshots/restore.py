@@ -1,9 +1,9 @@
-"""Brings a snapshot back.
+"""Brings a snapshot back, or a part of it.
 
-Packs are read once each, in ranges, several at a time; every blob is checked against its name.
-A file is written under a temporary name and renamed when it is whole. Directories come first,
-then files, links last: whatever names a repository holds, nothing is written through a link that
-came from it. Directories get their times at the very end.
+Packs are read in ranges, several at a time; every blob is checked against its name. A file is
+written under a temporary name and renamed when it is whole. Directories come first, then files,
+what a person waits for before the rest, and links last: whatever names a repository holds, nothing
+is written through a link that came from it. Directories get their times at the very end.
 """
 
 from __future__ import annotations
@@ -11,38 +11,40 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 from jupyter_storage.errors import (
     AlreadyExists,
     Cancelled,
+    Conflict,
     InvalidPath,
     NotADirectory,
+    NotFound,
     StorageError,
     from_os_error,
 )
-from jupyter_storage.paths import TEMPORARY_PREFIX
-from jupyter_storage.records import Failure, RestoreRecord
-from jupyter_storage.snapshots.nodes import printable, put_back
+from jupyter_storage.paths import is_below
+from jupyter_storage.records import ConflictPolicy, Failure, RestoreRecord
+from jupyter_storage.snapshots.databases import has_log
+from jupyter_storage.snapshots.fill import File, Filler, make_way
+from jupyter_storage.snapshots.nodes import printable, put_back, same_file
 from jupyter_storage.snapshots.repository import Repository, Snapshot
-from jupyter_storage.snapshots.repository.index import Location
 from jupyter_storage.snapshots.repository.times import from_text
 from jupyter_storage.snapshots.repository.tree import Node, link_target, node_name
 from jupyter_storage.snapshots.views import subtree
 
-__all__ = ["restore"]
+__all__ = ["Progress", "restore"]
 
-_READERS = 4
-_GAP = 256 * 2**10  # bytes worth reading too much of to save a request
-_RANGE = 16 * 2**20
+Progress = Callable[[int, int], None]
+"""Called with the numbers of bytes and files that were written since the last call."""
+
 _OPEN_MODE = 0o700
+_MOST_FAILURES = 1000
+_SMALL = 2**20  # bytes; files up to this come before larger ones
+_SOCKETS_AND_DEVICES = frozenset({"socket", "dev", "chardev"})
 
 
 def restore(
@@ -50,12 +52,14 @@ def restore(
     snapshot: Snapshot,
     target: Path,
     *,
-    overwrite: bool = False,
-    keep: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    paths: Sequence[str] = (),
+    policy: ConflictPolicy = ConflictPolicy.FAIL,
+    saved: Mapping[str, Node] | None = None,
+    first: Sequence[str] = (),
+    progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> RestoreRecord:
-    """Restore the project directory of a snapshot.
+    """Restore the project directory of a snapshot, or a part of it.
 
     Parameters
     ----------
@@ -64,13 +68,19 @@ def restore(
     snapshot : Snapshot
     target : Path
         Made where it is missing.
-    overwrite : bool
-        Whether it may hold files. Those that the snapshot has too are replaced, the others stay.
-    keep : bool
-        Whether the target may hold files, which all stay as they are: to go on with a restore
-        that was cut off.
-    progress : Callable, optional
-        Called with the numbers of bytes and files that were written since the last call.
+    paths : sequence of str
+        Files and directories, relative to the project directory, which is also where they land
+        below the target; all unless given.
+    policy : ConflictPolicy
+        ``FAIL``: the target is empty, or holds none of the paths. ``OVERWRITE``: files that the
+        snapshot has too are replaced. ``SKIP``: whatever is there stays. ``NEWER``: files that
+        are older than the snapshot's are replaced. Files that the snapshot lacks always stay.
+    saved : mapping, optional
+        What can be brought back: nodes of files that are there. Anything else that is there is
+        not replaced, and is a failure.
+    first : sequence of str
+        Files that come before all others.
+    progress : Progress, optional
     cancel : threading.Event, optional
         Set to stop. Files that are whole by then stay.
 
@@ -82,104 +92,142 @@ def restore(
     Raises
     ------
     AlreadyExists
-        If the target holds something and ``overwrite`` is not set.
+        If policy is ``FAIL`` and something is there.
+    NotFound
+        If the snapshot has no such path.
     Cancelled
     """
     try:
-        _prepare(target, overwrite or keep)
+        _prepare(target, paths, policy)
     except OSError as error:
         raise from_os_error(error, str(target)) from error
-    run = _Restore(repository, target.resolve(), overwrite=overwrite, keep=keep)
-    run.progress, run.cancel = progress, cancel or run.cancel
-    run.walk(subtree(repository, snapshot))
-    run.write_files()
+    run = _Restore(repository, target.resolve(), policy, saved, cancel or threading.Event())
+    run.progress = progress
+    run.walk(subtree(repository, snapshot), paths)
+    run.write_files(first)
     run.write_links()
     run.finish_directories()
     return RestoreRecord(
-        snapshot.id, str(target), run.files, run.bytes, tuple(run.failures[:_MOST_FAILURES])
+        snapshot.id,
+        str(target),
+        run.files,
+        run.bytes,
+        tuple(run.failures[:_MOST_FAILURES]),
+        skipped=run.skipped,
     )
 
 
-_MOST_FAILURES = 1000
-
-
-def _prepare(target: Path, overwrite: bool) -> None:
-    if target.is_dir():
-        if not overwrite and any(target.iterdir()):
+def _prepare(target: Path, paths: Sequence[str], policy: ConflictPolicy) -> None:
+    if os.path.lexists(target) and not target.is_dir():
+        raise NotADirectory("It is a file, not a directory", path=str(target))
+    if policy is ConflictPolicy.FAIL:
+        for path in paths:
+            if os.path.lexists(target / path):
+                raise AlreadyExists(
+                    "It exists already",
+                    path=str(target / path),
+                    hint="Restore into another directory, or add --overwrite to replace it.",
+                )
+        if not paths and target.is_dir() and any(target.iterdir()):
             raise AlreadyExists(
                 "The directory is not empty",
                 path=str(target),
                 hint="Restore into another directory, or add --overwrite to replace files in it.",
             )
-    elif os.path.lexists(target):
-        raise NotADirectory("It is a file, not a directory", path=str(target))
     target.mkdir(parents=True, exist_ok=True)
-
-
-@dataclass
-class _File:
-    """A file under way."""
-
-    key: str
-    node: Node
-    temporary: str = ""
-    left: int = 0
 
 
 class _Restore:
     def __init__(
-        self, repository: Repository, target: Path, *, overwrite: bool, keep: bool
+        self,
+        repository: Repository,
+        target: Path,
+        policy: ConflictPolicy,
+        saved: Mapping[str, Node] | None,
+        cancel: threading.Event,
     ) -> None:
         self._repository, self._target = repository, str(target)
-        self._overwrite, self._keep = overwrite, keep
-        self.progress: Callable[[int, int], None] | None = None
-        self.cancel = threading.Event()
+        self._policy, self._saved, self._cancel = policy, saved, cancel
+        self.progress: Progress | None = None
         self._lock = threading.Lock()
         self._directories: list[tuple[str, Node]] = []
-        self._plain: list[_File] = []
+        self._plain: list[File] = []
         self._hard: dict[tuple[int, int], str] = {}
         self._linked: list[tuple[str, Node, str]] = []
         self._others: list[tuple[str, Node]] = []
         self.failures: list[Failure] = []
-        self.files = self.bytes = 0
+        self.files = self.bytes = self.skipped = 0
 
     # Planning
 
-    def walk(self, root: Node) -> None:
+    def walk(self, root: Node, paths: Sequence[str]) -> None:
         """Make all directories, and note what comes into them."""
-        self._directories.append(("", root))
+        missing = set(paths)
+        if not paths:
+            self._directories.append(("", root))
         pending = [("", root)]
         while pending:
             self._check()
             key, directory = pending.pop()
-            try:
-                nodes = self._repository.load_tree(directory["subtree"])
-            except (StorageError, KeyError) as error:
-                self._fail(key or ".", error)
-                continue
-            seen: set[str] = set()
-            for node in nodes:
+            for child, node in self._children(key, directory):
+                if paths and not any(is_below(child, path) for path in paths):
+                    # Of directories between the root and a path nothing else is wanted.
+                    between = node["type"] == "dir"
+                    if not between or not any(path.startswith(child + "/") for path in missing):
+                        continue
+                else:
+                    between = False
+                missing.discard(child)
                 try:
-                    name = _checked(node_name(node), seen)
-                    child = f"{key}/{name}" if key else name
-                    if node["type"] == "dir":
-                        self._make_directory(child)
-                        self._directories.append((child, node))
-                        pending.append((child, node))
-                    else:
+                    if node["type"] != "dir":
                         self._note(child, node)
-                except (StorageError, OSError, ValueError) as error:
-                    self._fail(f"{key}/{node['name']}", error)
+                        continue
+                    if self._make_directory(child) or not between:
+                        self._directories.append((child, node))
+                    pending.append((child, node))
+                except (StorageError, OSError) as error:
+                    self._fail(child, error)
+        if missing:
+            raise NotFound(
+                "The snapshot has no such file or directory",
+                path=min(missing),
+                hint="'jupyter storage snapshot list' shows other snapshots.",
+            )
 
-    def _make_directory(self, key: str) -> None:
+    def _children(self, key: str, directory: Node) -> Iterator[tuple[str, Node]]:
+        try:
+            nodes = self._repository.load_tree(directory["subtree"])
+        except (StorageError, KeyError) as error:
+            self._fail(key or ".", error)
+            return
+        seen: set[str] = set()
+        for node in nodes:
+            try:
+                name = _checked(node_name(node), seen)
+            except (StorageError, ValueError) as error:
+                self._fail(f"{key}/{node['name']}", error)
+                continue
+            yield f"{key}/{name}" if key else name, node
+
+    def _make_directory(self, key: str) -> bool:
+        """Make a directory; False where it is there."""
         path = self._path(key)
         try:
             os.mkdir(path, _OPEN_MODE)  # noqa: PTH102
         except FileExistsError:
             # A link here leads who knows where: only a real directory will do.
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
-                os.unlink(path)  # noqa: PTH108
-                os.mkdir(path, _OPEN_MODE)  # noqa: PTH102
+            status = os.lstat(path)
+            if stat.S_ISDIR(status.st_mode):
+                return False
+            if self._policy is not ConflictPolicy.OVERWRITE or not self._is_saved(key, status):
+                raise Conflict(
+                    "A file is where the snapshot has a directory",
+                    path=key,
+                    hint="Restore into another directory, or replace it with --overwrite.",
+                ) from None
+            os.unlink(path)  # noqa: PTH108
+            os.mkdir(path, _OPEN_MODE)  # noqa: PTH102
+        return True
 
     def _note(self, key: str, node: Node) -> None:
         if node["type"] != "file":
@@ -190,162 +238,86 @@ class _Restore:
             if first != key:
                 self._linked.append((key, node, first))
                 return
-        self._plain.append(_File(key, node))
+        self._plain.append(File(key, self._path(key), node))
 
     # Files
 
-    def write_files(self) -> None:
-        """Write the content of all files, pack by pack."""
-        wanted: dict[str, dict[str, tuple[Location, list[tuple[_File, int]]]]] = defaultdict(dict)
-        for file in self._plain:
-            self._check()
-            if self._is_there(file):
-                self._done(file)
-                continue
-            try:
-                places = self._places(file)
-            except StorageError as error:
-                self._fail(file.key, error)
-                continue
-            file.left = len(places)
-            if not places:
-                self._write_empty(file)
-            for identifier, place, offset in places:
-                entry = wanted[place.pack].setdefault(identifier, (place, []))
-                entry[1].append((file, offset))
-        with ThreadPoolExecutor(_READERS, "restore") as pool:
-            futures = [
-                pool.submit(self._write_range, pack, part)
-                for pack, blobs in wanted.items()
-                for part in _ranges(blobs)
-            ]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                self.cancel.set()
-                pool.shutdown(cancel_futures=True)
-                self._remove_temporaries()
-                raise
-        self._remove_temporaries()
+    def write_files(self, first: Sequence[str]) -> None:
+        """Write the content of all files, in the order in which people miss them."""
+        filler = Filler(self._repository, self._done, self._fail, self._cancel)
+        for files in _in_order(self._plain, first):
+            wanted = []
+            for file in files:
+                self._check()
+                if not self._stays(file.key, file.node):
+                    wanted.append(file)
+            filler.write(wanted)
 
-    def _is_there(self, file: _File) -> bool:
-        """Whether the same version is there already, as its size and time say."""
-        if self._keep and os.path.lexists(self._path(file.key)):
-            return True
-        if not self._overwrite:
+    def _is_there(self, key: str, node: Node) -> bool:
+        """Whether the same version is there already; of a file, as its size and time say."""
+        if self._saved is not None and key in self._saved:
             return False
         try:
-            status = os.lstat(self._path(file.key))
+            status = os.lstat(self._path(key))
+            if stat.S_ISLNK(status.st_mode):
+                return node["type"] == "symlink" and link_target(node) == os.readlink(
+                    self._path(key)
+                )
         except OSError:
             return False
+        if stat.S_ISFIFO(status.st_mode):
+            return node["type"] == "fifo"
         return (
             stat.S_ISREG(status.st_mode)
-            and status.st_size == file.node.get("size", 0)
-            and status.st_mtime_ns == from_text(file.node["mtime"])
+            and node["type"] == "file"
+            and status.st_size == node.get("size", 0)
+            and status.st_mtime_ns == from_text(node["mtime"])
+            # What a database has in its log is newer than its size and time.
+            and not has_log(self._path(key))
         )
 
-    def _places(self, file: _File) -> list[tuple[str, Location, int]]:
-        places, offset = [], 0
-        for identifier in file.node.get("content") or ():
-            place = self._repository.locate("data", identifier)
-            places.append((identifier, place, offset))
-            # What sealing adds to a blob that is not compressed is of a fixed size.
-            offset += place.uncompressed or place.length - 32
-        return places
+    def _is_saved(self, key: str, status: os.stat_result) -> bool:
+        """Whether what is there can be brought back, if somebody wants to be able to."""
+        if self._saved is None or stat.S_ISDIR(status.st_mode):
+            return True
+        node = self._saved.get(key)
+        if node is not None and has_log(self._path(key)):
+            # The copy of a database that is in use is as large as what is in its log makes it.
+            node = {**node, "size": status.st_size}
+        return node is not None and same_file(node, status)
 
-    def _write_empty(self, file: _File) -> None:
+    def _stays(self, key: str, node: Node, *, linked: bool = False) -> bool:
+        """Whether what is there is not to be replaced; it is counted then."""
         try:
-            self._begin(file)
-            self._publish(file)
-        except OSError as error:
-            self._fail(file.key, error)
+            status = os.lstat(self._path(key))
+        except OSError:
+            return False
+        if self._policy is not ConflictPolicy.SKIP and self._is_there(key, node):
+            # Two names of one file may be two files here: the link is made, where that is safe.
+            if linked and self._saved is None:
+                return False
+            self._done(File(key, "", node))
+            return True
+        if self._policy is ConflictPolicy.SKIP or (
+            self._policy is ConflictPolicy.NEWER and status.st_mtime_ns >= from_text(node["mtime"])
+        ):
+            self.skipped += 1
+            return True
+        if not self._is_saved(key, status):
+            error = Conflict(
+                "What is there is in no snapshot, so it was not replaced",
+                hint="Restore it into another directory.",
+            )
+            self._fail(key, error)
+            return True
+        return False
 
-    def _write_range(self, pack: str, blobs: Sequence[_Blob]) -> None:
-        self._check()
-        start = blobs[0][1].offset
-        end = blobs[-1][1].offset + blobs[-1][1].length
-        try:
-            content = memoryview(self._repository.read_pack(pack, start, end - start))
-        except StorageError as error:
-            for file in {id(file): file for _, _, uses in blobs for file, _ in uses}.values():
-                self._give_up(file, error)
-            return
-        for identifier, place, uses in blobs:
-            self._check()
-            sealed = content[place.offset - start :][: place.length]
-            try:
-                plain = self._repository.decode_blob(identifier, sealed, place.uncompressed)
-            except StorageError as error:
-                for file, _ in uses:
-                    self._give_up(file, error)
-                continue
-            for file, offset in uses:
-                self._write(file, offset, plain)
-
-    def _write(self, file: _File, offset: int, plain: bytes) -> None:
-        try:
-            with self._lock:
-                if file.left < 0:
-                    return
-                if not file.temporary:
-                    self._begin(file)
-            # A hole is as good as zeros, and takes no room.
-            if plain.count(0) != len(plain):
-                descriptor = os.open(file.temporary, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-                try:
-                    view = memoryview(plain)
-                    while view:
-                        written = os.pwrite(descriptor, view, offset)
-                        view, offset = view[written:], offset + written
-                finally:
-                    os.close(descriptor)
-            with self._lock:
-                if file.left < 0:
-                    return
-                file.left -= 1
-                last = file.left == 0
-            if last:
-                self._publish(file)
-        except OSError as error:
-            self._give_up(file, error)
-
-    def _begin(self, file: _File) -> None:
-        path = self._path(file.key)
-        file.temporary = f"{os.path.dirname(path)}/{TEMPORARY_PREFIX}{uuid4().hex}"  # noqa: PTH120
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(file.temporary, flags, 0o600)
-        try:
-            os.ftruncate(descriptor, file.node.get("size", 0))
-        finally:
-            os.close(descriptor)
-
-    def _publish(self, file: _File) -> None:
-        put_back(file.temporary, file.node)
-        self._make_way(file.key)
-        os.replace(file.temporary, self._path(file.key))  # noqa: PTH105
-        file.temporary = ""
-        self._done(file)
-
-    def _done(self, file: _File) -> None:
+    def _done(self, file: File) -> None:
         with self._lock:
             self.files += 1
-            self.bytes += file.node.get("size", 0)
+            self.bytes += file.size
         if self.progress:
-            self.progress(file.node.get("size", 0), 1)
-
-    def _give_up(self, file: _File, error: Exception) -> None:
-        with self._lock:
-            if file.left < 0:
-                return
-            file.left = -1
-        self._fail(file.key, error)
-
-    def _remove_temporaries(self) -> None:
-        for file in self._plain:
-            if file.temporary:
-                with suppress(OSError):
-                    os.unlink(file.temporary)  # noqa: PTH108
+            self.progress(file.size, 1)
 
     # Links and directories
 
@@ -354,14 +326,16 @@ class _Restore:
         for key, node, first in self._linked:
             self._check()
             try:
-                self._replace(key, partial(os.link, self._path(first)))
-                self._done(_File(key, node))
+                if not self._stays(key, node, linked=True):
+                    self._replace(key, partial(os.link, self._path(first)))
+                    self._done(File(key, "", node))
             except OSError as error:
                 self._fail(key, error)
         for key, node in self._others:
             self._check()
             try:
-                self._write_other(key, node)
+                if node["type"] not in _SOCKETS_AND_DEVICES and not self._stays(key, node):
+                    self._write_other(key, node)
             except (OSError, ValueError) as error:
                 self._fail(key, error)
 
@@ -374,26 +348,16 @@ class _Restore:
         elif kind == "fifo":
             self._replace(key, lambda path: os.mkfifo(path, 0o600))
             put_back(self._path(key), node)
-        elif kind in {"socket", "dev", "chardev"}:
-            # A socket belongs to a process that is gone, a device to a machine.
-            return
         else:
             raise ValueError(f"it is a '{kind}', which is unknown")
-        self._done(_File(key, {**node, "size": 0}))
+        self._done(File(key, "", {**node, "size": 0}))
 
     def _replace(self, key: str, make: Callable[[str], None]) -> None:
         path = self._path(key)
-        if self._keep and os.path.lexists(path):
-            return
-        self._make_way(key)
+        make_way(path)
         with suppress(FileNotFoundError):
             os.unlink(path)  # noqa: PTH108
         make(path)
-
-    def _make_way(self, key: str) -> None:
-        """Remove an empty directory that is where a file comes; one with files is an error."""
-        with suppress(FileNotFoundError, NotADirectoryError):
-            os.rmdir(self._path(key))  # noqa: PTH106
 
     def finish_directories(self) -> None:
         """Give directories their permissions and times, the innermost first."""
@@ -412,7 +376,7 @@ class _Restore:
         return f"{self._target}/{key}" if key else self._target
 
     def _check(self) -> None:
-        if self.cancel.is_set():
+        if self._cancel.is_set():
             raise Cancelled("The restore was cancelled", path=self._target)
 
     def _fail(self, key: str, error: Exception) -> None:
@@ -424,28 +388,22 @@ class _Restore:
             self.failures.append(Failure(printable(key), error.kind, error.message, error.hint))
 
 
-_Blob = tuple[str, Location, list[tuple[_File, int]]]
+def _in_order(files: Sequence[File], first: Sequence[str]) -> Iterator[list[File]]:
+    """Files in groups: what a person has open, notebooks (the last edited first), small, large.
 
-
-def _ranges(
-    blobs: dict[str, tuple[Location, list[tuple[_File, int]]]],
-) -> list[list[_Blob]]:
-    """Put the blobs of one pack together into ranges that are worth one request each."""
-    ordered = sorted(
-        ((name, place, uses) for name, (place, uses) in blobs.items()),
-        key=lambda blob: blob[1].offset,
-    )
-    ranges: list[list[_Blob]] = []
-    for blob in ordered:
-        if ranges:
-            first, last = ranges[-1][0][1], ranges[-1][-1][1]
-            end = blob[1].offset + blob[1].length
-            near = blob[1].offset - last.offset - last.length <= _GAP
-            if near and end - first.offset <= _RANGE:
-                ranges[-1].append(blob)
-                continue
-        ranges.append([blob])
-    return ranges
+    Inside a group the packs decide, so that each is read as a whole.
+    """
+    named = set(first)
+    groups: tuple[list[File], ...] = ([], [], [], [])
+    for file in files:
+        if file.key in named:
+            groups[0].append(file)
+        elif file.key.endswith(".ipynb"):
+            groups[1].append(file)
+        else:
+            groups[2 if file.size <= _SMALL else 3].append(file)
+    groups[1].sort(key=lambda file: file.node.get("mtime", ""), reverse=True)
+    return (group for group in groups if group)
 
 
 def _checked(name: str, seen: set[str]) -> str:

@@ -1,4 +1,9 @@
-"""Snapshots as records, and the project directory's place in their trees."""
+"""Snapshots as records, the lines that they form, and the project directory in their trees.
+
+A workspace has one main line of snapshots, and a fork for each machine that wrote while another
+one held the lease (see :mod:`~jupyter_storage.snapshots.lease`). A snapshot's tags say which:
+``epoch:<number>``, and on a fork also ``fork:<id>``.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,36 @@ from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.times import to_datetime
 from jupyter_storage.snapshots.repository.tree import Node, find
 
-__all__ = ["newest", "subtree", "to_record"]
+__all__ = ["EPOCH", "FORK", "age", "epoch_of", "fork_of", "newest", "subtree", "to_record"]
+
+EPOCH, FORK = "epoch:", "fork:"
+
+
+def fork_of(tags: Sequence[str]) -> str | None:
+    """Name of the fork that a snapshot with these tags is on; None for the main line."""
+    return next((tag.removeprefix(FORK) for tag in tags if tag.startswith(FORK)), None)
+
+
+def epoch_of(tags: Sequence[str]) -> int:
+    """Epoch in which a snapshot with these tags was taken; 0 where nobody held a lease."""
+    numbers = [tag.removeprefix(EPOCH) for tag in tags if tag.startswith(EPOCH)]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
+def age(snapshot: Snapshot) -> tuple[int, int]:
+    """What snapshots of one line are sorted by.
+
+    The epoch comes first: a holder that was taken over and has not noticed yet writes nothing
+    that would count as newest, and clocks of different machines are not compared.
+    """
+    return epoch_of(snapshot.tags), snapshot.time
 
 
 def newest(snapshots: Sequence[Snapshot], tags: Sequence[str]) -> Snapshot | None:
-    """The last of some snapshots (oldest first) that has all these tags."""
-    return next((s for s in reversed(snapshots) if set(tags) <= set(s.tags)), None)
+    """The newest of some snapshots that has all these tags; of the main line, or the fork named."""
+    fork = fork_of(tags)
+    line = [s for s in snapshots if set(tags) <= set(s.tags) and fork_of(s.tags) == fork]
+    return max(line, key=age, default=None)
 
 
 def subtree(repository: Repository, snapshot: Snapshot) -> Node:
@@ -49,6 +78,7 @@ def to_record(snapshot: Snapshot) -> SnapshotRecord:
         username=snapshot.username,
         paths=snapshot.paths,
         tags=snapshot.tags,
+        fork=fork_of(snapshot.tags),
         parent=snapshot.parent,
         files=summary.get("total_files_processed"),
         bytes=summary.get("total_bytes_processed"),

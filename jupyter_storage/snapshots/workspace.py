@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,32 +13,32 @@ from typing import Any
 from jupyter_storage.errors import (
     Cancelled,
     Conflict,
+    InvalidPath,
+    InvalidRequest,
     NotFound,
-    PartialFailure,
     StorageError,
-    from_os_error,
 )
-from jupyter_storage.paths import TEMPORARY_PREFIX
-from jupyter_storage.records import RestoreRecord, SnapshotRecord, SnapshotStatus
+from jupyter_storage.paths import clean_key
+from jupyter_storage.records import (
+    ConflictPolicy,
+    RestorePlan,
+    RestoreRecord,
+    SnapshotRecord,
+    SnapshotStatus,
+)
 from jupyter_storage.redact import redact
-from jupyter_storage.snapshots import worker
+from jupyter_storage.snapshots import startup, worker
 from jupyter_storage.snapshots.child import Child
-from jupyter_storage.snapshots.place import Place, find_place, restic_environment
-from jupyter_storage.snapshots.repository import Repository
-from jupyter_storage.snapshots.repository.locks import Hold
-from jupyter_storage.snapshots.restore import restore
+from jupyter_storage.snapshots.home import Home
+from jupyter_storage.snapshots.names import find_snapshot
+from jupyter_storage.snapshots.place import restic_environment
+from jupyter_storage.snapshots.repository import Repository, Snapshot
+from jupyter_storage.snapshots.restore import Progress, restore
+from jupyter_storage.snapshots.rewind import plan_rewind, rewind
 from jupyter_storage.snapshots.syncer import Syncer, Told
-from jupyter_storage.snapshots.views import to_record
-from jupyter_storage.stores.opening import open_store
+from jupyter_storage.snapshots.views import newest, to_record
 
 __all__ = ["Workspace"]
-
-# What may lie in a directory that counts as empty.
-_IGNORABLE = frozenset({".ipynb_checkpoints", ".virtual_documents", "lost+found"})
-
-# Lies in the project directory while a restore at start is not finished: a directory that is
-# half there must never become the newest snapshot. Snapshots leave such names out.
-_UNFINISHED = f"{TEMPORARY_PREFIX}restoring"
 
 _PAUSES = (2.0, 5.0, 15.0, 60.0)
 
@@ -95,14 +95,19 @@ class Workspace:
     ) -> None:
         self.project = Path(os.path.abspath(project))  # noqa: PTH100 links stay links
         self.workspace = workspace
-        self._uris = [uri.rstrip("/")] + ([fallback_uri.rstrip("/")] if fallback_uri else [])
-        self._options, self._state = dict(options), state
-        self._password_file, self._interval, self._enabled = password_file, interval, enabled
+        self.state = state
+        self._home = Home(
+            [each.rstrip("/") for each in (uri, fallback_uri) if each],
+            options,
+            state,
+            password_file,
+        )
+        self._interval, self._enabled = interval, enabled
         self._excluded, self._gitignore = [*excluded, state], gitignore
         self._bandwidth, self._listener = bandwidth, listener
         self._lock = threading.RLock()
-        self._place: Place | None = None
-        self._repository: Repository | None = None
+        # Held while files are captured or replaced: half of a restore is not a version.
+        self._still = threading.Lock()
         self._syncer: Syncer | None = None
         self._child = Child(state / "run")
         self._thread: threading.Thread | None = None
@@ -111,7 +116,7 @@ class Workspace:
             "unwatched" if enabled else "off",
             workspace,
             str(self.project),
-            self._uris[0] + "/snapshots",
+            self._home.uri,
         )
 
     # What faces ask for
@@ -149,52 +154,122 @@ class Workspace:
             return syncer.now(force).result()
         record = worker.run(self._request(force), progress=progress)
         # By hand is how a person says that the directory is right as it is.
-        (self.project / _UNFINISHED).unlink(missing_ok=True)
+        startup.end(self.project)
         self._change(state="ok" if self._enabled else "off", last=record, error=None, hint=None)
         return record
 
+    def repository(self) -> Repository | None:
+        """Give the open repository; None where there is none yet."""
+        repository = self._home.repository()
+        self._change(repository=self._home.uri)
+        return repository
+
     def list(self) -> list[SnapshotRecord]:
         """List the snapshots of this workspace, newest first."""
-        repository = self._open()
-        if repository is None:
-            return []
-        found = [s for s in repository.snapshots() if self._tag in s.tags]
-        return [to_record(snapshot) for snapshot in reversed(found)]
+        repository = self.repository()
+        found = repository.snapshots() if repository else []
+        return [to_record(each) for each in reversed(found) if self.tag in each.tags]
+
+    def find(self, name: str) -> SnapshotRecord:
+        """Find a snapshot.
+
+        Parameters
+        ----------
+        name : str
+            An ID, the beginning of one, ``latest``, or a time such as ``10 minutes ago``, which
+            means the newest one that is at least as old. ``latest`` and times mean the main line.
+
+        Raises
+        ------
+        NotFound, Conflict
+            If there is none, or more than one.
+        """
+        return to_record(self._find(self._opened(), name))
 
     def restore(
         self,
         snapshot: str,
         target: Path,
         *,
-        overwrite: bool = False,
-        progress: Callable[[int, int], None] | None = None,
+        paths: Sequence[str] = (),
+        policy: ConflictPolicy = ConflictPolicy.FAIL,
+        exact: bool = False,
+        first: Sequence[str] = (),
+        progress: Progress | None = None,
         cancel: threading.Event | None = None,
     ) -> RestoreRecord:
-        """Restore a snapshot into a directory.
+        """Restore a snapshot, or a part of it, into a directory.
+
+        Before anything is replaced in the project directory, a snapshot is taken.
 
         Parameters
         ----------
         snapshot : str
-            Its ID, the beginning of one, or ``latest``.
+            As for :meth:`find`.
         target : Path
             Made where it is missing.
-        overwrite : bool
-            Whether it may hold files; those that the snapshot has too are replaced.
-        progress : Callable, optional
-            Called with the numbers of bytes and files that were written since the last call.
+        paths : sequence of str
+            Files and directories, relative to the project directory; all unless given.
+        policy : ConflictPolicy
+            ``FAIL``: the target is empty, or holds none of the paths. ``OVERWRITE``: files that the
+            snapshot has too are replaced. ``SKIP``: whatever is there stays. ``NEWER``: files that
+            are older than the snapshot's are replaced.
+        exact : bool
+            Whether files that the snapshot lacks are removed; with ``OVERWRITE``, and into the
+            project directory only.
+        first : sequence of str
+            Files that come before all others.
+        progress : Progress, optional
         cancel : threading.Event, optional
             Set to stop.
 
         Raises
         ------
         NotFound
-            If there is no such snapshot.
+            If there is no such snapshot, or it has no such path.
         AlreadyExists
-            If the target is not empty and ``overwrite`` is not set.
+            If something is there and the policy is ``FAIL``.
         """
-        return self._restore(
-            snapshot, target, overwrite=overwrite, progress=progress, cancel=cancel
-        )
+        repository = self._opened()
+        chosen = self._find(repository, snapshot)
+        here = target.resolve() == self.project.resolve()
+        if exact and (not here or policy is not ConflictPolicy.OVERWRITE):
+            raise InvalidRequest(
+                "Only in the project directory are files removed that a snapshot lacks",
+                path=str(target),
+                hint="Restore into an empty directory instead.",
+            )
+        options: dict[str, Any] = {
+            "paths": [_inside(path, self.project) for path in paths],
+            "policy": policy,
+            "first": first,
+            "progress": progress,
+            "cancel": cancel,
+        }
+        replaces = policy not in {ConflictPolicy.FAIL, ConflictPolicy.SKIP}
+        undo = self._undo(repository) if replaces and self._is_ours(target) else None
+        still = self._still if undo else nullcontext()
+        with still, repository.lock(records=self.state / "locks"):
+            repository.refresh()
+            if undo and here:
+                return rewind(repository, undo, chosen, target, exact=exact, **options)
+            record = restore(repository, chosen, target, **options)
+            return replace(record, undo=to_record(undo)) if undo else record
+
+    def plan_restore(
+        self, snapshot: str, *, paths: Sequence[str] = (), exact: bool = False
+    ) -> RestorePlan:
+        """Say what a restore into the project directory replaces and removes.
+
+        A snapshot is taken, with which this compares.
+        """
+        repository = self._opened()
+        chosen = self._find(repository, snapshot)
+        undo = self._undo(repository)
+        with repository.lock(records=self.state / "locks"):
+            repository.refresh()
+            wanted = [_inside(path, self.project) for path in paths]
+            return plan_rewind(repository, undo, chosen, paths=wanted, exact=exact)
 
     def status(self) -> SnapshotStatus:
         """Say how safe the project directory is, from memory."""
@@ -230,7 +305,7 @@ class Workspace:
         dict
             ``RESTIC_REPOSITORY``, ``RESTIC_PASSWORD_FILE``, and for S3 what options name.
         """
-        return restic_environment(self._locate())
+        return restic_environment(self._home.place())
 
     # Life in a server
 
@@ -257,7 +332,7 @@ class Workspace:
     def _begin(self) -> None:
         for attempt in range(2**31):
             try:
-                if self._needs_restore():
+                if startup.is_wanting(self.project, self._excluded_here()) and self._newest():
                     self._restore_project()
                 break
             except Cancelled:
@@ -274,7 +349,7 @@ class Workspace:
                 return
         syncer = Syncer(
             self.project.resolve(),
-            excluded=self._inside(),
+            excluded=self._excluded_here(),
             gitignore=self._gitignore,
             interval=self._interval,
             capture=self._capture,
@@ -286,150 +361,71 @@ class Workspace:
             self._syncer = syncer
             syncer.start()
 
-    def _needs_restore(self) -> bool:
-        """Whether the project directory is empty, or half restored, and there are snapshots."""
-        try:
-            self.project.mkdir(parents=True, exist_ok=True)
-            names = set(os.listdir(self.project))
-        except OSError as error:
-            raise from_os_error(error, str(self.project)) from error
-        excluded = {str(path.resolve()) for path in self._inside()}
-        real = {
-            name
-            for name in names - _IGNORABLE
-            if not name.startswith(TEMPORARY_PREFIX)
-            and not _leads_to(str((self.project / name).resolve()), excluded)
-        }
-        if _UNFINISHED not in names and real:
-            return False
-        return bool(self.list())
-
     def _restore_project(self) -> None:
         self._change(state="restoring", error=None, hint=None)
-        marker = self.project / _UNFINISHED
-        try:
-            marker.touch()
-        except OSError as error:
-            raise from_os_error(error, str(self.project)) from error
-        record = self._restore("latest", self.project, keep=True, cancel=self._stopping)
-        if record.failures:
-            first = record.failures[0]
-            raise PartialFailure(
-                f"{len(record.failures)} files could not be restored, the first: {first.message}",
-                path=first.path,
-                hint=first.hint,
-            )
-        marker.unlink(missing_ok=True)
+        startup.begin(self.project)
+        record = self.restore(
+            "latest", self.project, policy=ConflictPolicy.SKIP, cancel=self._stopping
+        )
+        startup.end(self.project, record)
 
     # Below
 
     @property
-    def _tag(self) -> str:
+    def tag(self) -> str:
+        """What all snapshots of this workspace are tagged with."""
         return f"workspace:{self.workspace}"
 
-    def _locate(self) -> Place:
-        place = self._find(create=True)
-        if place is None:
-            raise NotFound("There is no place for snapshots", path=self._uris[0])
-        return place
-
-    def _find(self, *, create: bool) -> Place | None:
-        with self._lock:
-            place = self._place
-        if place is None:
-            place = find_place(
-                self._uris,
-                self._options,
-                state=self._state,
-                password_file=self._password_file,
-                create=create,
-            )
-            if place is not None:
-                with self._lock:
-                    self._place = place
-                self._change(repository=place.uri)
-        return place
-
-    def _open(self) -> Repository | None:
-        """Open the repository for reading; None where there is none yet."""
-        with self._lock:
-            repository = self._repository
-        if repository is not None:
-            return repository
-        place = self._find(create=False)
-        if place is None:
-            return None
-        store = open_store(place.uri, place.options)
-        if not Repository.exists(store):
-            store.close()
-            return None
-        repository = Repository.open(store, place.password(), cache=self._state / "cache")
-        with self._lock:
-            self._repository = repository
-        return repository
-
-    def _restore(
-        self,
-        name: str,
-        target: Path,
-        *,
-        overwrite: bool = False,
-        keep: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-        cancel: threading.Event | None = None,
-    ) -> RestoreRecord:
-        repository = self._open()
+    def _opened(self) -> Repository:
+        repository = self.repository()
         if repository is None:
             raise NotFound(
                 "There are no snapshots of this workspace yet",
                 hint="'jupyter storage snapshot now' takes the first.",
             )
-        with self._read_lock(repository):
-            found = repository.snapshots()
-            mine = [s for s in found if self._tag in s.tags]
-            snapshot = repository.find_snapshot(name, mine if name == "latest" else found)
-            repository.refresh()
-            return restore(
-                repository,
-                snapshot,
-                target,
-                overwrite=overwrite,
-                keep=keep,
-                progress=progress,
-                cancel=cancel,
-            )
+        return repository
 
-    def _read_lock(self, repository: Repository) -> AbstractContextManager[Hold]:
-        return repository.lock(records=self._state / "locks")
+    def _find(self, repository: Repository, name: str) -> Snapshot:
+        return find_snapshot(repository.snapshots(), name, self.tag)
+
+    def _newest(self) -> Snapshot | None:
+        repository = self.repository()
+        return newest(repository.snapshots(), [self.tag]) if repository else None
+
+    def _is_ours(self, target: Path) -> bool:
+        """Whether a directory is the project directory, or one lies in the other."""
+        target, project = target.resolve(), self.project.resolve()
+        return target.is_relative_to(project) or project.is_relative_to(target)
+
+    def _undo(self, repository: Repository) -> Snapshot:
+        """Take a snapshot of the project directory as it is, and give it."""
+        record = self.now()
+        return find_snapshot(repository.snapshots(), record.id, self.tag)
 
     def _request(self, force: bool) -> dict[str, Any]:
-        place = self._locate()
+        place = self._home.place()
+        self._change(repository=place.uri)
         return {
             "uri": place.uri,
             "options": dict(place.options),
             "password_file": str(place.password_file),
-            "state": str(self._state),
+            "state": str(self.state),
             "project": str(self.project),
-            "tags": [self._tag],
-            "lineage": [self._tag],
-            "excluded": [str(path) for path in self._inside(place)],
+            "tags": [self.tag],
+            "lineage": [self.tag],
+            "excluded": [str(path) for path in self._excluded_here()],
             "gitignore": self._gitignore,
             "force": force,
             "bandwidth": self._bandwidth,
         }
 
-    def _inside(self, place: Place | None = None) -> Sequence[Path]:
+    def _excluded_here(self) -> Sequence[Path]:
         """Whatever snapshots must not hold: our own, and the repository itself."""
-        own = list(self._excluded)
-        for uri in {*self._uris, *({place.uri} if place else ())}:
-            if uri.startswith("file:"):
-                path = open_store(uri, self._options).local_path("")
-                if path is not None:
-                    own.append(path)
-        return own
+        return [*self._excluded, *self._home.directories()]
 
     def _capture(self, force: bool, cancel: threading.Event) -> SnapshotRecord:
-        return self._child.capture(self._request(force), cancel).record
+        with self._still:
+            return self._child.capture(self._request(force), cancel).record
 
     def _heard(self, told: Told) -> None:
         changes: dict[str, Any] = {"pending": told.pending}
@@ -454,15 +450,17 @@ class Workspace:
             self._listener(status)
 
 
-def _leads_to(path: str, places: set[str]) -> bool:
-    """Whether a path is one of some places, or holds nothing but the way to one."""
-    if path in places:
-        return True
-    if not any(place.startswith(path + "/") for place in places):
-        return False
-    with suppress(OSError):
-        return all(_leads_to(f"{path}/{name}", places) for name in os.listdir(path))
-    return False
+def _inside(path: str, project: Path) -> str:
+    """A path in the project directory, absolute or relative to it, as a key."""
+    if path.startswith("/"):
+        try:
+            path = str(Path(path).relative_to(project))
+        except ValueError:
+            raise InvalidPath("It is not in the project directory", path=path) from None
+    key = clean_key(path)
+    if not key:
+        raise InvalidPath("A path is empty", hint="Leave it out to restore everything.")
+    return key
 
 
 def _told(problem: Exception) -> StorageError:

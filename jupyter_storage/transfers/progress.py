@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from uuid import uuid4
 
-from jupyter_storage.records import Failure, TransferRecord, TransferState
+from jupyter_storage.records import Failure, SnapshotRecord, TransferRecord, TransferState
 from jupyter_storage.transfers.plan import SKIPPED
 
 __all__ = ["LISTED", "Meter"]
@@ -58,6 +58,7 @@ class Meter:
         self._failures: list[Failure] = []
         self._failure_count = 0
         self._current: str | None = None
+        self._undo: str | None = None
         self._started: datetime | None = None
         self._finished: datetime | None = None
 
@@ -130,6 +131,11 @@ class Meter:
                 self._failure_count += 1
         self._tell()
 
+    def undoable(self, snapshot: SnapshotRecord | None) -> None:
+        """What was replaced or removed can be brought back from this snapshot."""
+        with self._lock:
+            self._undo = snapshot.id if snapshot else None
+
     def finish(self, state: TransferState | None = None) -> TransferRecord:
         """End the transfer; later calls change nothing.
 
@@ -177,6 +183,7 @@ class Meter:
                 failures=tuple(self._failures),
                 failure_count=self._failure_count,
                 current=self._current,
+                undo=self._undo,
                 started=self._started,
                 finished=self._finished,
             )

@@ -7,6 +7,7 @@ import pytest
 from oracle import tree_of
 
 from jupyter_storage.errors import AlreadyExists, Cancelled, Conflict, NotADirectory, NotFound
+from jupyter_storage.records import ConflictPolicy
 from jupyter_storage.snapshots.capture import capture
 from jupyter_storage.snapshots.repository import Snapshot
 from jupyter_storage.snapshots.repository.crypto import digest
@@ -59,7 +60,7 @@ def test_overwrite_replaces_what_the_snapshot_has_and_keeps_the_rest(captured, p
     (target / "directory/file").write_text("old")
     (target / "mine").write_text("mine")
     (target / "other").mkdir()
-    record = restore(*captured, target, overwrite=True)
+    record = restore(*captured, target, policy=ConflictPolicy.OVERWRITE)
     assert record.failures == ()
     assert (target / "mine").read_text() == "mine"
     (target / "mine").unlink()
@@ -71,7 +72,7 @@ def test_overwrite_does_not_write_again_what_is_there(captured, tmp_path):
     target = tmp_path / "target"
     restore(*captured, target)
     before = (target / "other").stat().st_ino
-    assert restore(*captured, target, overwrite=True).failures == ()
+    assert restore(*captured, target, policy=ConflictPolicy.OVERWRITE).failures == ()
     assert (target / "other").stat().st_ino == before
 
 
@@ -79,18 +80,18 @@ def test_a_full_directory_in_a_files_place_is_a_failure_and_stays(captured, tmp_
     target = tmp_path / "target"
     (target / "other").mkdir(parents=True)
     (target / "other/mine").write_text("mine")
-    record = restore(*captured, target, overwrite=True)
+    record = restore(*captured, target, policy=ConflictPolicy.OVERWRITE)
     assert [failure.path for failure in record.failures] == ["other"]
     assert (target / "other/mine").read_text() == "mine"
     assert (target / "directory/file").read_text() == "from the snapshot"
     assert not [name for name in os.listdir(target) if name.startswith(".~")]
 
 
-def test_keep_goes_on_with_a_restore_that_was_cut_off(captured, tmp_path):
+def test_skip_goes_on_with_a_restore_that_was_cut_off(captured, tmp_path):
     target = tmp_path / "target"
     target.mkdir()
     (target / "other").write_text("edited meanwhile")
-    assert restore(*captured, target, keep=True).failures == ()
+    assert restore(*captured, target, policy=ConflictPolicy.SKIP).failures == ()
     assert (target / "other").read_text() == "edited meanwhile"
     assert (target / "directory/file").read_text() == "from the snapshot"
 
@@ -103,7 +104,7 @@ def test_links_in_the_target_are_not_followed(captured, tmp_path):
     target.mkdir()
     (target / "directory").symlink_to(outside)
     (target / "other").symlink_to(outside / "file")
-    assert restore(*captured, target, overwrite=True).failures == ()
+    assert restore(*captured, target, policy=ConflictPolicy.OVERWRITE).failures == ()
     assert (outside / "file").read_text() == "mine"
     assert (target / "directory/file").read_text() == "from the snapshot"
     assert (target / "other").read_text() == "other"

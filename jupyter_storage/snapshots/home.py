@@ -1,0 +1,96 @@
+"""Where the snapshots of a workspace are: found once, opened once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_storage.errors import NotFound
+from jupyter_storage.snapshots.place import Place, find_place
+from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.stores.opening import open_store
+
+__all__ = ["Home"]
+
+
+class Home:
+    """The place of a workspace's repository. All methods may be called from several threads.
+
+    Parameters
+    ----------
+    uris : sequence of str
+        Where it may be, the preferred one first; the repository is at ``<uri>/snapshots``.
+    options : mapping
+        For :func:`~jupyter_storage.stores.opening.open_store`.
+    state : Path
+        Directory of our own on this machine.
+    password_file : str
+        A person's own; empty for the one beside the repository.
+    """
+
+    def __init__(
+        self, uris: Sequence[str], options: Mapping[str, Any], state: Path, password_file: str
+    ) -> None:
+        self._uris, self._options = list(uris), dict(options)
+        self._state, self._password_file = state, password_file
+        self._lock = threading.RLock()
+        self._place: Place | None = None
+        self._repository: Repository | None = None
+
+    @property
+    def uri(self) -> str:
+        """Where the repository is, or will be unless that is denied."""
+        with self._lock:
+            return self._place.uri if self._place else self._uris[0] + "/snapshots"
+
+    def place(self) -> Place:
+        """Find the place, or choose one."""
+        place = self._find(create=True)
+        if place is None:
+            raise NotFound("There is no place for snapshots", path=self._uris[0])
+        return place
+
+    def repository(self) -> Repository | None:
+        """Open the repository for reading; None where there is none yet."""
+        with self._lock:
+            repository = self._repository
+        if repository is not None:
+            return repository
+        place = self._find(create=False)
+        if place is None:
+            return None
+        store = open_store(place.uri, place.options)
+        if not Repository.exists(store):
+            store.close()
+            return None
+        repository = Repository.open(store, place.password(), cache=self._state / "cache")
+        with self._lock:
+            self._repository = repository
+        return repository
+
+    def directories(self) -> list[Path]:
+        """Directories on this machine that hold, or may hold, the repository."""
+        found = []
+        for uri in {*self._uris, self.uri}:
+            if uri.startswith("file:"):
+                path = open_store(uri, self._options).local_path("")
+                if path is not None:
+                    found.append(path)
+        return found
+
+    def _find(self, *, create: bool) -> Place | None:
+        with self._lock:
+            place = self._place
+        if place is None:
+            place = find_place(
+                self._uris,
+                self._options,
+                state=self._state,
+                password_file=self._password_file,
+                create=create,
+            )
+            with self._lock:
+                self._place = place
+        return place

@@ -1,0 +1,85 @@
+"""Whether the project directory comes back when a server starts, and how.
+
+A directory that is half there must never become the newest snapshot: a marker lies in it until
+the restore has succeeded, and nothing is captured before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from jupyter_storage.errors import PartialFailure, from_os_error
+from jupyter_storage.paths import TEMPORARY_PREFIX
+from jupyter_storage.records import RestoreRecord
+
+__all__ = ["begin", "end", "is_wanting"]
+
+# What may lie in a directory that counts as empty.
+_IGNORABLE = frozenset({".ipynb_checkpoints", ".virtual_documents", "lost+found"})
+
+# Snapshots leave such names out.
+_UNFINISHED = f"{TEMPORARY_PREFIX}restoring"
+
+
+def is_wanting(project: Path, excluded: Sequence[Path]) -> bool:
+    """Whether a project directory is empty, or half restored; it is made where it is missing.
+
+    Parameters
+    ----------
+    project : Path
+    excluded : sequence of Path
+        Our own, which do not count where they lie inside.
+    """
+    try:
+        project.mkdir(parents=True, exist_ok=True)
+        names = set(os.listdir(project))
+    except OSError as error:
+        raise from_os_error(error, str(project)) from error
+    if _UNFINISHED in names:
+        return True
+    ours = {str(path.resolve()) for path in excluded}
+    return not any(
+        not name.startswith(TEMPORARY_PREFIX)
+        and not _leads_to(str((project / name).resolve()), ours)
+        for name in names - _IGNORABLE
+    )
+
+
+def begin(project: Path) -> None:
+    """Mark a directory as half there."""
+    try:
+        (project / _UNFINISHED).touch()
+    except OSError as error:
+        raise from_os_error(error, str(project)) from error
+
+
+def end(project: Path, record: RestoreRecord | None = None) -> None:
+    """Take the mark away.
+
+    Raises
+    ------
+    PartialFailure
+        If something could not be restored; then the mark stays.
+    """
+    if record is not None and record.failures:
+        first = record.failures[0]
+        raise PartialFailure(
+            f"{len(record.failures)} files could not be restored, the first: {first.message}",
+            path=first.path,
+            hint=first.hint,
+        )
+    (project / _UNFINISHED).unlink(missing_ok=True)
+
+
+def _leads_to(path: str, places: set[str]) -> bool:
+    """Whether a path is one of some places, or holds nothing but the way to one."""
+    if path in places:
+        return True
+    if not any(place.startswith(path + "/") for place in places):
+        return False
+    with suppress(OSError):
+        return all(_leads_to(f"{path}/{name}", places) for name in os.listdir(path))
+    return False
