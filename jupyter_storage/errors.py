@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Unreachable",
     "Unsupported",
     "from_os_error",
+    "os_errors",
 ]
 
 
@@ -272,3 +275,25 @@ def from_os_error(error: OSError, path: str) -> StorageError:
         error.errno or 0, (StorageError, error.strerror or type(error).__name__)
     )
     return kind(message, path=path)
+
+
+@contextmanager
+def os_errors(path: str) -> Iterator[None]:
+    """Say the operating system's errors about a file in our words.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except UnicodeError as error:
+        raise from_os_error(OSError(errno.EILSEQ, str(error)), path) from error
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    except RuntimeError as error:
+        # pathlib's word for links that form a loop, before Python 3.13.
+        raise from_os_error(OSError(errno.ELOOP, str(error)), path) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import stat
@@ -17,21 +16,18 @@ from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
-from uuid import uuid4
 
 from jupyter_storage.errors import (
     AlreadyExists,
-    ChecksumMismatch,
     InvalidRequest,
     IsADirectory,
     NoSpace,
     NotADirectory,
     NotFound,
     StorageError,
-    from_os_error,
+    os_errors,
 )
 from jupyter_storage.paths import (
-    TEMPORARY_PREFIX,
     basename,
     contained,
     is_below,
@@ -39,6 +35,7 @@ from jupyter_storage.paths import (
     join,
 )
 from jupyter_storage.records import Entry, Page, Usage
+from jupyter_storage.stores.local_writer import LocalWriter, hidden_beside
 from jupyter_storage.stores.store import CHUNK, Progress, Store, Writer
 
 if TYPE_CHECKING:
@@ -73,7 +70,7 @@ class LocalStore(Store):
     # Looking
 
     def stat(self, key: str) -> Entry:
-        with _errors(key):
+        with os_errors(key):
             path = self._path(key)
             if not key and not path.exists():
                 # A root that nobody has written to yet is an empty directory.
@@ -81,7 +78,7 @@ class LocalStore(Store):
             return self._entry(key, path, path.lstat())
 
     def list(self, key: str = "", *, cursor: str | None = None, limit: int = 1000) -> Page:
-        with _errors(key):
+        with os_errors(key):
             path = self._followed(key)
             if not key and not path.exists():
                 return Page(())
@@ -106,7 +103,7 @@ class LocalStore(Store):
 
         Without it, the first such directory ends the walk with its error.
         """
-        with _errors(key):
+        with os_errors(key):
             path = self._followed(key)
             if not key and not path.exists():
                 return
@@ -117,7 +114,7 @@ class LocalStore(Store):
         while pending:
             here, directory = pending.pop()
             try:
-                with _errors(here), os.scandir(directory) as scan:
+                with os_errors(here), os.scandir(directory) as scan:
                     children = sorted(scan, key=lambda child: child.name)
             except StorageError as error:
                 if on_error is None:
@@ -149,7 +146,7 @@ class LocalStore(Store):
     def open(
         self, key: str, *, offset: int = 0, length: int | None = None
     ) -> Iterator[Iterator[bytes]]:
-        with _errors(key):
+        with os_errors(key):
             path = self._followed(key)
             # O_NONBLOCK: opening a named pipe must not wait for its other end.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -170,7 +167,7 @@ class LocalStore(Store):
         size: int | None = None,
         modified: datetime | None = None,
     ) -> Writer:
-        with _errors(key):
+        with os_errors(key):
             path = self._followed(key)
             if path.is_dir():
                 raise IsADirectory("A directory has that name", path=key)
@@ -183,11 +180,11 @@ class LocalStore(Store):
                 raise NoSpace(
                     f"It needs {size:,} bytes and the disk has {disk.free:,} left", path=key
                 )
-            return _LocalWriter(self, key, path, exclusive, modified)
+            return LocalWriter(self.stat, key, path, exclusive=exclusive, modified=modified)
 
     def write_link(self, key: str, target: str, *, exclusive: bool = False) -> Entry:
         """Make a symbolic link, replacing what is there unless ``exclusive``."""
-        with _errors(key):
+        with os_errors(key):
             path = self._path(key)
             if path.is_dir() and not path.is_symlink():
                 raise IsADirectory("A directory has that name", path=key)
@@ -195,7 +192,7 @@ class LocalStore(Store):
             if exclusive:
                 path.symlink_to(target)
             else:
-                temporary = _temporary(path)
+                temporary = hidden_beside(path)
                 temporary.symlink_to(target)
                 temporary.replace(path)
             return self.stat(key)
@@ -203,21 +200,21 @@ class LocalStore(Store):
     # Changing
 
     def make_directory(self, key: str) -> None:
-        with _errors(key):
+        with os_errors(key):
             path = self._followed(key)
             if path.exists() and not path.is_dir():
                 raise AlreadyExists("A file has that name", path=key)
             _make_directories(path, self.root)
 
     def delete(self, key: str) -> None:
-        with _errors(key):
+        with os_errors(key):
             path = self._path(key)
             if path.is_dir() and not path.is_symlink():
                 raise IsADirectory("It is a directory", path=key)
             path.unlink()
 
     def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:
-        with _errors(key):
+        with os_errors(key):
             path = self._path(key)
             if path.is_symlink() or not path.is_dir():
                 path.lstat()
@@ -251,7 +248,7 @@ class LocalStore(Store):
         progress: Progress | None = None,
     ) -> Entry:
         assert isinstance(source, LocalStore)  # noqa: S101  can_copy_from says so
-        with _errors(source_key):
+        with os_errors(source_key):
             path = source._followed(source_key)
             if path.is_dir():
                 raise IsADirectory("It is a directory", path=source_key)
@@ -262,7 +259,7 @@ class LocalStore(Store):
             status = os.fstat(reader.fileno())
             modified = datetime.fromtimestamp(status.st_mtime, timezone.utc)
             writer = self.create(key, exclusive=exclusive, size=status.st_size, modified=modified)
-            assert isinstance(writer, _LocalWriter)  # noqa: S101
+            assert isinstance(writer, LocalWriter)  # noqa: S101
             with writer:
                 writer.fill_from(reader, progress)
                 writer.keep(status)
@@ -271,10 +268,10 @@ class LocalStore(Store):
     def rename(self, key: str, to: str, *, exclusive: bool = True) -> None:
         if is_below(to, key):
             raise InvalidRequest("A directory cannot move into itself", path=key)
-        with _errors(key):
+        with os_errors(key):
             source = self._path(key)
             source.lstat()
-        with _errors(to):
+        with os_errors(to):
             target = self._path(to)
             if target.is_dir() and not target.is_symlink():
                 raise AlreadyExists("A directory has that name", path=to)
@@ -307,12 +304,12 @@ class LocalStore(Store):
         return LocalFileSystem(auto_mkdir=True), str(self.root)
 
     def usage(self) -> Usage:
-        with _errors(""):
+        with os_errors(""):
             disk = shutil.disk_usage(_nearest(self.root))
             return Usage(disk.used, disk.free, disk.total)
 
     def check(self) -> None:
-        with _errors(str(self.root)):
+        with os_errors(str(self.root)):
             nearest = _nearest(self.root)
             if not nearest.is_dir():
                 raise NotADirectory(
@@ -373,103 +370,6 @@ class LocalStore(Store):
         return _describe(key, kind, status, link)
 
 
-class _LocalWriter(Writer):
-    """Writes beside the target under a hidden name, and renames it last."""
-
-    def __init__(
-        self,
-        store: LocalStore,
-        key: str,
-        path: Path,
-        exclusive: bool,
-        modified: datetime | None,
-    ) -> None:
-        self._store, self._key, self._path = store, key, path
-        self._exclusive, self._modified = exclusive, modified
-        self._temporary = _temporary(path)
-        self._file = self._temporary.open("xb", buffering=0)
-        self._written = 0
-        self._open = True
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        with _errors(self._key):
-            view = memoryview(data)
-            while view:
-                written = self._file.write(view)
-                self._written += written
-                view = view[written:]
-
-    def fill_from(self, reader: RawIOBase, progress: Progress | None) -> None:
-        """Let the kernel copy, sharing blocks where the file system can."""
-        with _errors(self._key):
-            source, target = reader.fileno(), self._file.fileno()
-            while True:
-                try:
-                    copied = os.copy_file_range(source, target, CHUNK * 4)
-                except OSError:
-                    if self._written:
-                        raise
-                    break
-                if not copied:
-                    break
-                self._written += copied
-                if progress:
-                    progress(copied)
-            # Either at the end, or the kernel cannot: some file systems answer 0 for files
-            # whose size is not known beforehand (/proc), others refuse.
-            while piece := os.read(source, CHUNK):
-                self.write(piece)
-                if progress:
-                    progress(len(piece))
-
-    def keep(self, status: os.stat_result) -> None:
-        """Take over permissions and the exact modification time."""
-        with _errors(self._key):
-            os.fchmod(self._file.fileno(), stat.S_IMODE(status.st_mode) & 0o777)
-            os.utime(self._file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
-            self._modified = None
-
-    def commit(self) -> Entry:
-        with _errors(self._key):
-            if self._modified is not None:
-                seconds = self._modified.timestamp()
-                os.utime(self._file.fileno(), (seconds, seconds))
-            size = os.fstat(self._file.fileno()).st_size
-            if size != self._written:
-                raise ChecksumMismatch(
-                    f"{self._written:,} bytes were written and {size:,} arrived", path=self._key
-                )
-            self._file.close()
-            if self._exclusive:
-                _publish_exclusively(self._temporary, self._path)
-            else:
-                self._temporary.replace(self._path)
-            self._open = False
-            return self._store.stat(self._key)
-
-    def abort(self) -> None:
-        if self._open:
-            self._open = False
-            self._file.close()
-            with suppress(OSError):
-                self._temporary.unlink()
-
-
-@contextmanager
-def _errors(key: str) -> Iterator[None]:
-    try:
-        yield
-    except StorageError:
-        raise
-    except UnicodeError as error:
-        raise from_os_error(OSError(errno.EILSEQ, str(error)), key) from error
-    except OSError as error:
-        raise from_os_error(error, key) from error
-    except RuntimeError as error:
-        # pathlib's word for links that form a loop, before Python 3.13.
-        raise from_os_error(OSError(errno.ELOOP, str(error)), key) from error
-
-
 def _describe(
     key: str,
     kind: Literal["file", "directory", "symlink"],
@@ -500,23 +400,6 @@ def _pieces(file: RawIOBase, length: int | None) -> Iterator[bytes]:
         yield piece
         if left is not None:
             left -= len(piece)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f"{TEMPORARY_PREFIX}{uuid4().hex}")
-
-
-def _publish_exclusively(temporary: Path, path: Path) -> None:
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # No hard links here (FAT, some network disks): claim the name, then replace the claim.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        temporary.replace(path)
-    else:
-        temporary.unlink()
 
 
 def _make_directories(path: Path, root: Path) -> None:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from jupyter_storage.errors import ChecksumMismatch, Conflict, InvalidRequest, NotFound
-from jupyter_storage.uploads.states import BEGIN_AGAIN, State, named_errors
+from jupyter_storage.errors import ChecksumMismatch, Conflict, InvalidRequest, NotFound, os_errors
+from jupyter_storage.uploads.states import BEGIN_AGAIN, State
 
 __all__ = ["Piece"]
 
@@ -32,7 +32,7 @@ class Piece:
         self._state, self._expected, self._ended = state, crc, end
         self._crc = self._written = 0
         self._open = True
-        with named_errors(state.path):
+        with os_errors(state.path):
             try:
                 self._file = Path(state.staged).open("r+b", buffering=0)  # noqa: SIM115
             except FileNotFoundError:
@@ -69,7 +69,7 @@ class Piece:
             )
         if self._expected is not None:
             self._crc = zlib.crc32(view, self._crc)
-        with named_errors(self._state.path):
+        with os_errors(self._state.path):
             while view:
                 written = self._file.write(view)
                 self._written += written
@@ -124,7 +124,7 @@ class Piece:
         offset = self._state.offset + kept
         reached = None
         try:
-            with named_errors(self._state.path):
+            with os_errors(self._state.path):
                 self._file.truncate(offset)
                 self._file.close()
             reached = offset

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +16,7 @@ from uuid import uuid4
 from jupyter_storage.errors import NotFound, from_os_error
 from jupyter_storage.records import ConflictPolicy, UploadRecord
 
-__all__ = ["BEGIN_AGAIN", "State", "States", "named_errors"]
+__all__ = ["BEGIN_AGAIN", "State", "States"]
 
 BEGIN_AGAIN = "Begin the upload again."
 
@@ -133,12 +133,3 @@ class States:
     def make_directory(self) -> None:
         """Make the directory, for this user only."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
-@contextmanager
-def named_errors(path: str) -> Iterator[None]:
-    """Say the operating system's errors in our words, about a path."""
-    try:
-        yield
-    except OSError as error:
-        raise from_os_error(error, path) from error

@@ -21,6 +21,7 @@ from jupyter_storage.errors import (
     IsADirectory,
     NoSpace,
     NotFound,
+    os_errors,
 )
 from jupyter_storage.records import ConflictPolicy, Entry, UploadRecord, to_wire
 from jupyter_storage.stores.local import LocalStore
@@ -29,7 +30,7 @@ from jupyter_storage.transfers.plan import is_newer
 from jupyter_storage.transfers.progress import Meter
 from jupyter_storage.uploads.piece import Piece
 from jupyter_storage.uploads.staging import followed, settle, stage_beside
-from jupyter_storage.uploads.states import BEGIN_AGAIN, State, States, named_errors
+from jupyter_storage.uploads.states import BEGIN_AGAIN, State, States
 
 __all__ = ["LIFE", "Uploads"]
 
@@ -103,7 +104,7 @@ class Uploads:
         self._clean_sometimes()
         identifier = uuid4().hex
         staged, staged_key = self._stage(place, identifier)
-        with named_errors(path):
+        with os_errors(path):
             free = shutil.disk_usage(staged.parent).free
             if size > free:
                 raise NoSpace(
@@ -231,7 +232,7 @@ class Uploads:
             if state.staged_key is not None:
                 entry = self._rename(state, place)
             else:
-                with named_errors(state.path):
+                with os_errors(state.path):
                     settle(state)
                 source = Place(
                     LocalStore(Path(state.staged).parent), Path(state.staged).name, "", False
@@ -243,7 +244,7 @@ class Uploads:
                     progress=meter.add if meter else lambda _: None,
                     cancel=cancel or threading.Event(),
                 )
-            with named_errors(state.path):
+            with os_errors(state.path):
                 self._states.save(replace(state, entry=to_wire(entry)))
                 Path(state.staged).unlink(missing_ok=True)
             return entry
@@ -262,7 +263,7 @@ class Uploads:
         with self._lock:
             if self._busy.get(identifier) == _PUBLISHING:
                 raise Conflict("It is being published", path=state.path)
-            with named_errors(state.path):
+            with os_errors(state.path):
                 self._states.forget(state)
 
     def clean(self) -> int:
@@ -306,7 +307,7 @@ class Uploads:
         if isinstance(place.store, LocalStore):
             return stage_beside(place, place.store, identifier)
         directory = self._states.directory
-        with named_errors(str(directory)):
+        with os_errors(str(directory)):
             self._states.make_directory()
         return directory / f"{identifier}.data", None
 
@@ -319,7 +320,7 @@ class Uploads:
             path = store.local_path(key)
             if path is not None and path.exists() and path.stat().st_ino == state.inode:
                 return store.stat(key)
-        with named_errors(state.path):
+        with os_errors(state.path):
             inode = settle(state)
             self._states.save(replace(state, inode=inode))
         with place.naming():
@@ -351,7 +352,7 @@ class Uploads:
         with self._lock:
             if not self._states.file(state.id).exists():
                 raise NotFound("The upload was aborted", path=state.path, hint=BEGIN_AGAIN)
-            with named_errors(state.path):
+            with os_errors(state.path):
                 self._states.save(replace(state, offset=offset))
 
     def _clean_sometimes(self) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from jupyter_storage.errors import (
     NotFound,
     StorageError,
 )
+from jupyter_storage.stores import local_writer
 from jupyter_storage.stores.local import LocalStore
 
 
@@ -147,6 +149,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
 import resource, signal, os
 from pathlib import Path
 from jupyter_storage.errors import NoSpace
+from jupyter_storage.stores import local_writer
 from jupyter_storage.stores.local import LocalStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
@@ -172,8 +175,10 @@ def test_what_cannot_fit_is_refused_early(store, root):
 def test_no_permission_is_said_and_changes_nothing(tmp_path):
     code = f"""
 import os
+import signal
 from pathlib import Path
 from jupyter_storage.errors import AccessDenied
+from jupyter_storage.stores import local_writer
 from jupyter_storage.stores.local import LocalStore
 store = LocalStore(Path({str(tmp_path / "root")!r}))
 store.write("d/file", b"x")
@@ -218,3 +223,23 @@ def test_pages_of_a_large_directory_show_what_was_added_meanwhile(tmp_path):
     assert len(names) == 1_500
     assert "01000-added" in names
     assert "02400" not in names
+
+
+def test_a_killed_writer_leaves_nothing(store, root):
+    script = f"""
+import os, signal
+from pathlib import Path
+from jupyter_storage.stores import local_writer
+from jupyter_storage.stores.local import LocalStore
+
+for exclusive in (True, False):
+    writer = LocalStore(Path({str(root)!r})).create("file", exclusive=exclusive)
+    writer.write(bytes(100_000))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    store.write("before", b"x")
+    if not local_writer._names_can_wait(root / "before"):
+        pytest.skip("this file system wants names at once")
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert os.listdir(root) == ["before"]

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from jupyter_storage.stores import local_writer
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.retrying import RetryingStore
 from jupyter_storage.testing.store_suite import StoreSuite
@@ -16,6 +17,17 @@ class TestLocal(StoreSuite):
 
     @pytest.fixture
     def store(self, tmp_path):
+        return open_store((tmp_path / "root").as_uri())
+
+
+class TestLocalWithHiddenNames(StoreSuite):
+    """As on network disks and systems where a file must have a name from the beginning."""
+
+    modified_kept = True
+
+    @pytest.fixture
+    def store(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(local_writer, "_names_can_wait", lambda path: False)
         return open_store((tmp_path / "root").as_uri())
 
 

@@ -1,0 +1,207 @@
+"""Files on their way into a directory on this machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from io import RawIOBase
+from pathlib import Path
+from uuid import uuid4
+
+from jupyter_storage.errors import ChecksumMismatch, os_errors
+from jupyter_storage.paths import TEMPORARY_PREFIX
+from jupyter_storage.records import Entry
+from jupyter_storage.stores.store import CHUNK, Progress, Writer
+
+__all__ = ["LocalWriter", "hidden_beside"]
+
+_OPEN = "/proc/self/fd"
+
+_names_wait_on: dict[int, bool] = {}  # device → whether files there can be named last
+
+
+class LocalWriter(Writer):
+    """Writes a file that has no name, and gives it one when it is whole.
+
+    Where the file system cannot do that (network disks, other systems than Linux), it has a hidden
+    name beside the target meanwhile, which stays if the process is killed.
+
+    Parameters
+    ----------
+    look : callable
+        Describes a file of the store.
+    key : str
+        As callers know it.
+    path : Path
+        Where it will be.
+    exclusive : bool
+    modified : datetime or None
+        Modification time to give it.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[str], Entry],
+        key: str,
+        path: Path,
+        *,
+        exclusive: bool,
+        modified: datetime | None,
+    ) -> None:
+        self._look, self._key, self._path = look, key, path
+        self._exclusive, self._modified = exclusive, modified
+        self._hidden: Path | None = None
+        if _names_can_wait(path):
+            descriptor = _open_unnamed(path.parent)
+        else:
+            self._hidden = hidden_beside(path)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            descriptor = os.open(self._hidden, flags, 0o666)
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._written = 0
+        self._open = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        with os_errors(self._key):
+            view = memoryview(data)
+            while view:
+                written = self._file.write(view)
+                self._written += written
+                view = view[written:]
+
+    def fill_from(self, reader: RawIOBase, progress: Progress | None) -> None:
+        """Let the kernel copy, sharing blocks where the file system can."""
+        with os_errors(self._key):
+            source, target = reader.fileno(), self._file.fileno()
+            while True:
+                try:
+                    copied = os.copy_file_range(source, target, CHUNK * 4)
+                except OSError:
+                    if self._written:
+                        raise
+                    break
+                if not copied:
+                    break
+                self._written += copied
+                if progress:
+                    progress(copied)
+            # Either at the end, or the kernel cannot: some file systems answer 0 for files
+            # whose size is not known beforehand (/proc), others refuse.
+            while piece := os.read(source, CHUNK):
+                self.write(piece)
+                if progress:
+                    progress(len(piece))
+
+    def keep(self, status: os.stat_result) -> None:
+        """Take over permissions and the exact modification time."""
+        with os_errors(self._key):
+            os.fchmod(self._file.fileno(), stat.S_IMODE(status.st_mode) & 0o777)
+            os.utime(self._file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+            self._modified = None
+
+    def commit(self) -> Entry:
+        with os_errors(self._key):
+            if self._modified is not None:
+                seconds = self._modified.timestamp()
+                os.utime(self._file.fileno(), (seconds, seconds))
+            size = os.fstat(self._file.fileno()).st_size
+            if size != self._written:
+                raise ChecksumMismatch(
+                    f"{self._written:,} bytes were written and {size:,} arrived", path=self._key
+                )
+            self._publish()
+            self._open = False
+            self._file.close()
+            return self._look(self._key)
+
+    def abort(self) -> None:
+        if self._open:
+            self._open = False
+            self._file.close()
+            if self._hidden is not None:
+                with suppress(OSError):
+                    self._hidden.unlink()
+
+    def _publish(self) -> None:
+        if self._hidden is None:
+            if self._exclusive or not os.path.lexists(self._path):
+                try:
+                    self._give_name(self._path)
+                    return
+                except FileExistsError:
+                    if self._exclusive:
+                        raise
+            # A link never replaces anything, and a rename does.
+            self._hidden = hidden_beside(self._path)
+            self._give_name(self._hidden)
+        else:
+            # Network disks may say only here that they are full.
+            self._file.close()
+            if self._exclusive:
+                _link_exclusively(self._hidden, self._path)
+                return
+        self._hidden.replace(self._path)
+
+    def _give_name(self, path: Path) -> None:
+        _link_open(self._file.fileno(), path)
+
+
+def hidden_beside(path: Path) -> Path:
+    """Make up a hidden name in the directory of a file."""
+    return path.with_name(f"{TEMPORARY_PREFIX}{uuid4().hex}")
+
+
+def _names_can_wait(path: Path) -> bool:
+    """Whether a file can be written here before it has a name; tried out once a file system."""
+    device = path.parent.stat().st_dev
+    if device not in _names_wait_on:
+        try:
+            _names_wait_on[device] = _try_unnamed(path)
+        except OSError:
+            # No permission, or full: that says nothing about the file system.
+            return False
+    return _names_wait_on[device]
+
+
+def _try_unnamed(path: Path) -> bool:
+    if not hasattr(os, "O_TMPFILE") or not os.path.isdir(_OPEN):  # noqa: PTH112
+        return False
+    name = hidden_beside(path)
+    try:
+        descriptor = _open_unnamed(path.parent)
+        try:
+            _link_open(descriptor, name)
+        finally:
+            os.close(descriptor)
+        name.unlink()
+    except OSError as error:
+        if error.errno in {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS}:
+            raise
+        return False
+    return True
+
+
+def _open_unnamed(directory: Path) -> int:
+    return os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+
+
+def _link_open(descriptor: int, path: Path) -> None:
+    # With a directory given, whatever it is, Python asks the kernel to follow the link.
+    os.link(f"{_OPEN}/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
+
+
+def _link_exclusively(hidden: Path, path: Path) -> None:
+    try:
+        os.link(hidden, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (FAT, some network disks): claim the name, then replace the claim.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        hidden.replace(path)
+    else:
+        hidden.unlink()
