@@ -31,6 +31,7 @@ _GROUPS = {
         "snapshot status",
         "snapshot env",
     ),
+    "versions": ("snapshot show", "snapshot diff", "snapshot versions", "snapshot cat"),
     "scripts": ("completion",),
 }
 _MODULES = {name: group for group, names in _GROUPS.items() for name in names}
@@ -50,6 +51,7 @@ NAMES = (
     "url",
     "zip",
     *_GROUPS["snapshots"],
+    *_GROUPS["versions"],
     "env",
     "doctor",
     "completion",
