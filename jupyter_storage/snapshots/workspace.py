@@ -276,27 +276,6 @@ class Workspace:
         with self._lock:
             return self._status
 
-    def repository(self) -> Repository | None:
-        """Open the repository for reading; None where there is none yet."""
-        return self._open()
-
-    def find(self, name: str) -> SnapshotRecord:
-        """Find a snapshot by its ID, the beginning of one, or ``latest``.
-
-        Raises
-        ------
-        NotFound, Conflict
-            If there is none, or more than one.
-        """
-        repository = self._open()
-        if repository is None:
-            raise NotFound(
-                "There are no snapshots of this workspace yet",
-                hint="'jupyter storage snapshot now' takes the first.",
-            )
-        mine = [each for each in repository.snapshots() if self._tag in each.tags]
-        return to_record(repository.find_snapshot(name, mine))
-
     def environment(self) -> dict[str, str]:
         """Variables with which stock restic opens the repository.
 
