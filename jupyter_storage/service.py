@@ -531,11 +531,11 @@ class Service:
                 paths=paths,
                 policy=conflict,
                 exact=exact,
+                saved=meter.undoable,
                 progress=progress,
                 cancel=cancel,
             )
             meter.skip(result.skipped)
-            meter.undoable(result.undo)
             for failure in result.failures:
                 meter.fail(failure)
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from jupyter_storage.commands.command import Command, Context
 from jupyter_storage.commands.rendering import Column, human_size, human_time, plural
+from jupyter_storage.commands.restoring import RESTORE
 from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.commands.tiers import exports
-from jupyter_storage.commands.transfers import TICK, Interrupted, follow
-from jupyter_storage.records import ConflictPolicy, TransferRecord
+from jupyter_storage.commands.transfers import TICK, Interrupted
+from jupyter_storage.records import TransferRecord
 
 __all__ = ["COMMANDS"]
 
@@ -32,7 +31,7 @@ SNAPSHOT_COLUMNS = (
 )
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project",
         metavar="DIR",
@@ -84,27 +83,6 @@ def _list(arguments: argparse.Namespace, context: Context) -> Outcome:
     return Outcome(Table([Record(record) for record in records], SNAPSHOT_COLUMNS))
 
 
-def _configure_restore(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("snapshot", metavar="ID", help="ID, its beginning, or 'latest'")
-    parser.add_argument("--target", required=True, metavar="DIR", help="where to put the files")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace what is in DIR; other files stay"
-    )
-    _configure(parser)
-
-
-def _restore(arguments: argparse.Namespace, context: Context) -> Outcome:
-    service = context.service(project=arguments.project)
-    target = os.path.abspath(Path(arguments.target).expanduser())  # noqa: PTH100  links stay links
-    policy = ConflictPolicy.OVERWRITE if arguments.overwrite else ConflictPolicy.FAIL
-    return follow(
-        service,
-        lambda: service.restore(arguments.snapshot, target, conflict=policy),
-        "Restoring",
-        context,
-    )
-
-
 def _status(arguments: argparse.Namespace, context: Context) -> Outcome:
     service = context.service(project=arguments.project)
     status = service.snapshots.status()
@@ -138,7 +116,7 @@ COMMANDS = (
             ("snapshot now", "of the project you are in"),
             ("snapshot now --project ~/work", "of another one"),
         ),
-        _configure,
+        configure,
         _now,
         "",
         "JupyterLab takes snapshots by itself, seconds after every change. Where nothing has\n"
@@ -148,26 +126,15 @@ COMMANDS = (
         "snapshot list",
         "List the snapshots, newest first",
         (("snapshot list", "with times and sizes"), ("snapshot list --json", "with all fields")),
-        _configure,
+        configure,
         _list,
     ),
-    Command(
-        "snapshot restore",
-        "Bring a snapshot back into a directory",
-        (
-            ("snapshot restore latest --target /tmp/back", "the newest one"),
-            ("snapshot restore 1a2b3c4d --target back", "one from the list"),
-        ),
-        _configure_restore,
-        _restore,
-        "",
-        "The directory must be empty or new, unless --overwrite is given.",
-    ),
+    RESTORE,
     Command(
         "snapshot status",
         "Say how safe the project directory is",
         (("snapshot status", "where snapshots go, and the newest one"),),
-        _configure,
+        configure,
         _status,
     ),
     Command(
@@ -177,7 +144,7 @@ COMMANDS = (
             ('eval "$(jupyter storage snapshot env)" && restic snapshots', "list them with restic"),
             ("snapshot env --json", "as a JSON object"),
         ),
-        _configure,
+        configure,
         _env,
     ),
 )

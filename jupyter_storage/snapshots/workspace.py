@@ -195,6 +195,7 @@ class Workspace:
         policy: ConflictPolicy = ConflictPolicy.FAIL,
         exact: bool = False,
         first: Sequence[str] = (),
+        saved: Callable[[SnapshotRecord], None] | None = None,
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
     ) -> RestoreRecord:
@@ -219,6 +220,8 @@ class Workspace:
             project directory only.
         first : sequence of str
             Files that come before all others.
+        saved : Callable, optional
+            Called with the snapshot that was taken before, if one was.
         progress : Progress, optional
         cancel : threading.Event, optional
             Set to stop.
@@ -248,6 +251,8 @@ class Workspace:
         }
         replaces = policy not in {ConflictPolicy.FAIL, ConflictPolicy.SKIP}
         undo = self._undo(repository) if replaces and self._is_ours(target) else None
+        if undo and saved:
+            saved(to_record(undo))
         still = self._still if undo else nullcontext()
         with still, repository.lock(records=self.state / "locks"):
             repository.refresh()

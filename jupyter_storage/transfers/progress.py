@@ -131,10 +131,10 @@ class Meter:
                 self._failure_count += 1
         self._tell()
 
-    def undoable(self, snapshot: SnapshotRecord | None) -> None:
+    def undoable(self, snapshot: SnapshotRecord) -> None:
         """What was replaced or removed can be brought back from this snapshot."""
         with self._lock:
-            self._undo = snapshot.id if snapshot else None
+            self._undo = snapshot.id
 
     def finish(self, state: TransferState | None = None) -> TransferRecord:
         """End the transfer; later calls change nothing.

@@ -37,6 +37,70 @@ def test_a_restore_replaces_nothing_unless_told(call, project, tmp_path):
     assert (project / "a.txt").read_text() == "one"
 
 
+def test_a_file_comes_back_as_it_was_and_the_way_to_undo_it_is_said(call, project, monkeypatch):
+    taken = call("snapshot", "now", "--json").json
+    (project / "sub/b.txt").write_text("edited")
+    monkeypatch.chdir(project / "sub")
+    monkeypatch.setenv("JUPYTER_STORAGE_PROJECT", str(project))
+    done = call("snapshot", "restore", taken["short_id"], "b.txt", "--in-place", "--overwrite")
+    assert done.status == 0
+    assert (project / "sub/b.txt").read_text() == "two"
+    words = done.err.partition("To undo it: jupyter storage ")[2].split()
+    assert call(*words).status == 0
+    assert (project / "sub/b.txt").read_text() == "edited"
+
+
+def test_an_exact_restore_asks_first_and_says_what_will_be_lost(call, project, monkeypatch):
+    taken = call("snapshot", "now", "--json").json
+    (project / "new.txt").write_text("new")
+    words = ("snapshot", "restore", taken["id"], "--in-place", "--exact")
+    done = call(*words)
+    assert done.status == 2
+    assert "1 file, 3 B, would be removed: new.txt" in done.err
+    assert "--yes" in done.err
+    assert (project / "new.txt").exists()
+    done = call(*words, "--yes", "--json")
+    assert done.status == 0
+    assert not (project / "new.txt").exists()
+    assert done.json["undo"] == call("snapshot", "list", "--json").json[0]["id"]
+    undone = call("snapshot", "restore", done.json["undo"][:8], "new.txt", "--in-place")
+    assert undone.status == 0
+    assert (project / "new.txt").read_text() == "new"
+
+
+def test_a_snapshot_is_chosen_by_time(call, project, tmp_path):
+    taken = call("snapshot", "now", "--json").json
+    (project / "a.txt").write_text("later")
+    call("snapshot", "now")
+    restore = ("snapshot", "restore", "a.txt", "--target", tmp_path / "t", "--overwrite", "--at")
+    done = call(*restore, "2020-01-01")
+    assert done.status == 1
+    assert "The oldest is from" in done.err
+    for when, content in ((taken["time"], "one"), ("today", "later")):
+        assert call(*restore, when).status == 0
+        assert (tmp_path / "t/a.txt").read_text() == content
+    assert not (tmp_path / "t/sub").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["latest"], "--in-place"),
+        (["--in-place"], "snapshot list"),
+        (["latest", "--in-place", "--target", "x"], "--help"),
+        (["latest", "--in-place", "--skip", "--exact"], "--help"),
+        (["latest", "--target", "x", "--exact"], "empty directory"),
+        (["latest", "/etc/passwd", "--in-place"], "relative"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_would(call, project, words, hint):
+    call("snapshot", "now")
+    done = call("snapshot", "restore", *words)
+    assert done.status in {1, 2}
+    assert hint in done.err
+    assert sorted(path.name for path in project.iterdir()) == ["a.txt", "sub"]
+
+
 def test_the_project_can_be_named(call, project, tmp_path, monkeypatch):
     taken = call("snapshot", "now", "--json").json
     monkeypatch.chdir(tmp_path)
