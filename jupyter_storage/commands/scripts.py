@@ -66,7 +66,7 @@ COMMANDS = (
         (
             ('eval "$(jupyter storage completion bash)"', "in ~/.bashrc"),
             ('eval "$(jupyter storage completion zsh)"', "in ~/.zshrc, after compinit"),
-            ("completion fish > ~/.config/fish/completions/jupyter-storage.fish", "for fish"),
+            ("completion fish > ~/.config/fish/conf.d/jupyter-storage.fish", "for fish"),
         ),
         _configure,
         _completion,

@@ -62,13 +62,19 @@ def test_what_is_escaped_is_read_back(word):
 
 
 @pytest.fixture
-def script(directory, tmp_path):
-    """A bash with the command on its path and the script evaluated."""
+def environ(directory, tmp_path):
+    """An environment in which a shell finds the command."""
     tools = tmp_path / "bin"
     tools.mkdir()
     tool = tools / "jupyter-storage"
     tool.write_text(f'#!/bin/sh\nexec {sys.executable} -m jupyter_storage.cli "$@"\n')
     tool.chmod(0o755)
+    return {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def bash(environ):
+    """A bash with the script evaluated."""
 
     def complete(line):
         code = (
@@ -80,7 +86,7 @@ def script(directory, tmp_path):
             capture_output=True,
             text=True,
             check=True,
-            env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
+            env=environ,
         )
         assert done.stderr == ""
         return done.stdout.splitlines()
@@ -89,15 +95,68 @@ def script(directory, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
-def test_bash_completes_both_spellings(script, session):
-    assert script("jupyter-storage ti") == ["tiers "]
-    assert script("jupyter storage ti") == ["tiers "]
+def test_bash_completes_both_spellings(bash, session):
+    assert bash("jupyter-storage ti") == ["tiers "]
+    assert bash("jupyter storage ti") == ["tiers "]
     # Bash has broken the word at the colon, and gets what comes after it.
-    assert script("jupyter storage ls shared:r") == ["runs/", "run\\ log.txt "]
-    assert script("jupyter lab ") == [""]
+    assert bash("jupyter storage ls shared:r") == ["runs/", "run\\ log.txt "]
+    assert bash("jupyter lab ") == [""]
 
 
-def test_every_shell_has_a_script(call):
-    for shell in ("bash", "zsh", "fish"):
-        assert "jupyter-storage __complete" in call("completion", shell).out
+@pytest.mark.skipif(not shutil.which("fish"), reason="no fish")
+def test_fish_completes_both_spellings(session, call, tmp_path, environ):
+    script = tmp_path / "jupyter-storage.fish"
+    script.write_text(call("completion", "fish").out)
+
+    def complete(line):
+        code = "source $argv[1]; complete -C $argv[2]"
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", code, str(script), line],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.splitlines()
+
+    assert complete("jupyter-storage ti") == ["tiers"]
+    assert complete("jupyter storage ti") == ["tiers"]
+    assert sorted(complete("jupyter storage ls shared:r")) == ["shared:run log.txt", "shared:runs/"]
+
+
+ZSH = """
+zmodload zsh/zpty
+zpty -b shell zsh -f -i
+zpty -w shell 'PS1=; autoload -Uz compinit; compinit -u -D; source $SCRIPT; print READY'
+zpty -r shell seen '*READY*READY*'
+zpty -w -n shell "$1"$'\t'
+zpty -r shell seen "*$2*" && print FOUND
+zpty -d shell
+"""
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh")
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("jupyter-storage tie", "jupyter-storage tiers"),
+        ("jupyter storage tie", "jupyter storage tiers"),
+        ("jupyter storage ls shared:runs", "jupyter storage ls shared:runs/"),
+    ],
+)
+def test_zsh_completes_both_spellings(session, call, tmp_path, environ, line, completed):
+    script = tmp_path / "completion.zsh"
+    script.write_text(call("completion", "zsh").out)
+    done = subprocess.run(
+        ["zsh", "-f", "-c", ZSH, "zsh", line, completed],
+        env={**environ, "SCRIPT": str(script)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "FOUND" in done.stdout, done.stdout + done.stderr
+
+
+def test_only_known_shells_have_a_script(call):
     assert call("completion", "tcsh").status == 2
