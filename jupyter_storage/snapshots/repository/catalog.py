@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 
 from jupyter_storage.errors import Conflict, NotFound
@@ -98,7 +97,7 @@ class Catalog:
             with self._lock:
                 if self._known.keys() - names:
                     gone = True
-                    self._index, self._known = Index(), {}
+                    self.forget()
                 try:
                     self._load(sorted(names - self._known.keys()))
                     break
@@ -151,11 +150,15 @@ class Catalog:
             with self._lock:
                 self._learn(name, part)
 
+    def forget(self) -> None:
+        """Drop all that is known; :meth:`refresh` loads it anew."""
+        with self._lock:
+            self._index, self._known = Index(), {}
+
     def drop(self, names: Collection[str]) -> None:
         """Delete index files; what they list stays known, for other files list it too."""
         for name in names:
-            with suppress(NotFound):
-                self._files.delete("index", name)
+            self._files.remove(f"index/{name}")
             with self._lock:
                 self._known.pop(name, None)
 

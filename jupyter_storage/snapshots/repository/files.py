@@ -9,6 +9,8 @@ import json
 import random
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +92,23 @@ class Files:
             return plain
         return self.decompress(plain[1:], 0, f"{kind}/{identifier}")
 
-    def delete(self, kind: str, identifier: str) -> None:
-        """Delete a small file."""
-        self.store.delete(f"{kind}/{identifier}")
-
     def put(self, key: str, content: bytes) -> None:
         """Write a file whole, several times if need be."""
+        self._persist(lambda: self.store.write(key, content))
+
+    def remove(self, key: str) -> None:
+        """Delete a file, several times if need be; one that is gone already will do."""
+
+        def delete() -> None:
+            with suppress(NotFound):
+                self.store.delete(key)
+
+        self._persist(delete)
+
+    def _persist(self, work: Callable[[], object]) -> None:
         for attempt in range(_TRIES):
             try:
-                self.store.write(key, content)
+                work()
             except StorageError as error:
                 if not error.retryable or attempt == _TRIES - 1:
                     raise

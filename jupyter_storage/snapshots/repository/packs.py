@@ -7,12 +7,23 @@ Data and trees lie in packs of their own. Source: restic's design document, "Pac
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from jupyter_storage.snapshots.repository.crypto import Keys, digest
+from jupyter_storage.errors import ChecksumMismatch
+from jupyter_storage.snapshots.repository.crypto import OVERHEAD, Keys, digest
 
-__all__ = ["TARGET", "BlobType", "Pack", "PackedBlob", "Packer"]
+__all__ = [
+    "TARGET",
+    "BlobType",
+    "Pack",
+    "PackedBlob",
+    "Packer",
+    "decode_header",
+    "header_length",
+    "pack_size",
+]
 
 TARGET = 16 * 2**20
 """Size at which a pack is full, in bytes."""
@@ -25,6 +36,8 @@ BlobType = Literal["data", "tree"]
 _PLAIN = struct.Struct("<BI32s")
 _COMPRESSED = struct.Struct("<BII32s")
 _KINDS: dict[BlobType, int] = {"data": 0, "tree": 1}
+_NAMES: tuple[BlobType, BlobType] = ("data", "tree")
+_LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,7 @@ class Packer:
         if not self._blobs:
             return None
         header = self._keys.seal(b"".join(map(_entry, self._blobs)))
-        content = b"".join((*self._pieces, header, struct.pack("<I", len(header))))
+        content = b"".join((*self._pieces, header, _LENGTH.pack(len(header))))
         pack = Pack(digest(content), self._kind, content, tuple(self._blobs))
         self._pieces, self._blobs, self._size = [], [], 0
         return pack
@@ -96,3 +109,65 @@ def _entry(blob: PackedBlob) -> bytes:
     if blob.uncompressed:
         return _COMPRESSED.pack(kind + 2, blob.length, blob.uncompressed, blob.id)
     return _PLAIN.pack(kind, blob.length, blob.id)
+
+
+def pack_size(blobs: Iterable[PackedBlob]) -> int:
+    """Bytes of a whole pack with these blobs."""
+    size = OVERHEAD + _LENGTH.size
+    for blob in blobs:
+        size += blob.length + (_COMPRESSED if blob.uncompressed else _PLAIN).size
+    return size
+
+
+def header_length(tail: bytes) -> int:
+    """Bytes at the end of a pack that are its sealed header and the length of that.
+
+    Parameters
+    ----------
+    tail : bytes
+        The last bytes of the pack, four at least.
+
+    Raises
+    ------
+    ChecksumMismatch
+        If this is no pack.
+    """
+    if len(tail) < _LENGTH.size:
+        raise ChecksumMismatch("A pack is cut short")
+    length: int = _LENGTH.unpack(tail[-_LENGTH.size :])[0]
+    return length + _LENGTH.size
+
+
+def decode_header(keys: Keys, tail: bytes) -> list[PackedBlob]:
+    """Read which blobs a pack holds.
+
+    Parameters
+    ----------
+    keys : Keys
+    tail : bytes
+        The end of the pack, as long as :func:`header_length` says.
+
+    Raises
+    ------
+    ChecksumMismatch
+        If it is damaged.
+    """
+    header = keys.open(memoryview(tail)[: -_LENGTH.size])
+    blobs: list[PackedBlob] = []
+    place = offset = 0
+    try:
+        while place < len(header):
+            kind = header[place]
+            if kind in (2, 3):
+                _, length, uncompressed, identifier = _COMPRESSED.unpack_from(header, place)
+                place += _COMPRESSED.size
+            else:
+                _, length, identifier = _PLAIN.unpack_from(header, place)
+                uncompressed = 0
+                place += _PLAIN.size
+            name: BlobType = _NAMES[kind % 2]
+            blobs.append(PackedBlob(identifier, name, offset, length, uncompressed))
+            offset += length
+    except struct.error as error:
+        raise ChecksumMismatch("The header of a pack makes no sense") from error
+    return blobs

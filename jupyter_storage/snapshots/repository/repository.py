@@ -6,7 +6,7 @@ A crash leaves packs or indexes that nobody needs, never a snapshot that lacks s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,14 +14,20 @@ from typing import Any
 
 from jupyter_storage.errors import Conflict, InvalidRequest, NotFound
 from jupyter_storage.snapshots.repository.catalog import Catalog
+from jupyter_storage.snapshots.repository.check import check
+from jupyter_storage.snapshots.repository.contents import Parts, needed_blobs
 from jupyter_storage.snapshots.repository.crypto import Keys
 from jupyter_storage.snapshots.repository.files import Files
 from jupyter_storage.snapshots.repository.index import Location
 from jupyter_storage.snapshots.repository.locks import Hold, hold_lock
+from jupyter_storage.snapshots.repository.marks import Marks
 from jupyter_storage.snapshots.repository.merging import merge_index
 from jupyter_storage.snapshots.repository.opening import make_repository, open_repository
+from jupyter_storage.snapshots.repository.outcomes import CheckRecord, PruneRecord, RepairRecord
 from jupyter_storage.snapshots.repository.packs import BlobType
+from jupyter_storage.snapshots.repository.prune import prune
 from jupyter_storage.snapshots.repository.reading import BlobReader
+from jupyter_storage.snapshots.repository.repair import repair_index
 from jupyter_storage.snapshots.repository.snapshots import Snapshot
 from jupyter_storage.snapshots.repository.tree import Node, decode_tree, encode_tree
 from jupyter_storage.snapshots.repository.writing import BlobWriter
@@ -44,6 +50,7 @@ class Repository:
         self._catalog = Catalog(self._files)
         self._reader = BlobReader(self._files, self._catalog)
         self._writer = BlobWriter(self._files, self._catalog)
+        self._parts = Parts(self._files, self._catalog, self._reader, self._writer)
 
     # Opening
 
@@ -114,8 +121,8 @@ class Repository:
         return self._files.load_unpacked(kind, identifier)
 
     def delete_file(self, kind: str, identifier: str) -> None:
-        """Delete a file."""
-        self._files.delete(kind, identifier)
+        """Delete a file; one that is gone already will do."""
+        self._files.remove(f"{kind}/{identifier}")
 
     # Snapshots
 
@@ -222,6 +229,35 @@ class Repository:
     def merge_index(self, hold: Hold) -> int:
         """Keep opening fast; see :func:`merge_index`. Costs nothing where nothing is to be done."""
         return merge_index(self._files, self._catalog, hold)
+
+    def prune(self, marks: Marks, hold: Hold) -> PruneRecord:
+        """Remove what no snapshot needs, in two passes that lie a day apart.
+
+        Parameters
+        ----------
+        marks : Marks
+            Of passes before.
+        hold : Hold
+            An exclusive lock.
+
+        Raises
+        ------
+        ChecksumMismatch, NotFound
+            If something that snapshots need is not there. Then nothing is deleted.
+        """
+        snapshots = self.snapshots()
+        self.refresh()
+        return prune(self._parts, marks, needed_blobs(self, snapshots), hold)
+
+    def check(
+        self, *, percent: float = 0.0, progress: Callable[[int, int], None] | None = None
+    ) -> CheckRecord:
+        """Look whether all is whole, under a lock; see :func:`check`."""
+        return check(self._parts, self, percent=percent, progress=progress)
+
+    def repair_index(self, hold: Hold) -> RepairRecord:
+        """Make the index agree with the packs, under an exclusive lock."""
+        return repair_index(self._parts, hold)
 
     # What was written since it was opened
 

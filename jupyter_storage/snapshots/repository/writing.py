@@ -50,14 +50,15 @@ class BlobWriter:
         with self._lock:
             return identifier in self._fresh[kind] or (kind, identifier) in self._catalog
 
-    def save(self, kind: BlobType, plain: bytes) -> str:
+    def save(self, kind: BlobType, plain: bytes, *, again: bool = False) -> str:
         """Put a blob into a pack, unless it is there already, and return its ID.
 
-        It is durable only after :meth:`flush`. Blocks while too many packs wait.
+        It is durable only after :meth:`flush`. Blocks while too many packs wait. With ``again``
+        it is written even if it is there, once until the next flush.
         """
         identifier = digest(plain)
         with self._lock:
-            if self.has(kind, identifier):
+            if identifier in self._fresh[kind] if again else self.has(kind, identifier):
                 return identifier.hex()
             self._fresh[kind].add(identifier)
         compressed = self._files.compress(plain)

@@ -1,0 +1,81 @@
+"""What work on a repository came to: frozen records, also the wire format of ``--json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jupyter_storage.records import Failure
+
+__all__ = ["CheckRecord", "PruneRecord", "RepairRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """What a check of a repository found.
+
+    Attributes
+    ----------
+    snapshots, packs, blobs, bytes : int
+        What is there.
+    packs_read, bytes_read : int
+        Read whole, to the last byte.
+    failures : tuple of Failure
+        What is damaged or missing; none if the repository is whole.
+    notes : tuple of Failure
+        What is odd, and harmless.
+    """
+
+    snapshots: int
+    packs: int
+    blobs: int
+    bytes: int
+    packs_read: int
+    bytes_read: int
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepairRecord:
+    """What a repair of the index changed.
+
+    Attributes
+    ----------
+    index_files_unreadable : int
+        Index files that were damaged.
+    packs_added, packs_corrected, packs_removed : int
+        Listed newly, listed rightly, and not listed any more.
+    failures : tuple of Failure
+        Packs that cannot be read.
+    """
+
+    index_files_unreadable: int = 0
+    packs_added: int = 0
+    packs_corrected: int = 0
+    packs_removed: int = 0
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PruneRecord:
+    """What one pass of pruning did to a repository.
+
+    Attributes
+    ----------
+    packs_deleted, bytes_deleted : int
+        Found unneeded now and at least a day before.
+    packs_repacked, bytes_repacked : int
+        Written anew without what is not needed.
+    packs_waiting, bytes_waiting : int
+        Not needed; deleted by a pass in a day or later.
+    bytes_stored : int
+        In all packs, afterwards.
+    """
+
+    packs_deleted: int = 0
+    bytes_deleted: int = 0
+    packs_repacked: int = 0
+    bytes_repacked: int = 0
+    packs_waiting: int = 0
+    bytes_waiting: int = 0
+    bytes_stored: int = 0
