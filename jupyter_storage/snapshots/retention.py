@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.snapshots.repository import Snapshot
+from jupyter_storage.snapshots.views import FORK, age
 
 __all__ = ["DEFAULT", "NAME", "PINNED", "Judgement", "Policy", "parse_policy"]
 
@@ -22,7 +23,7 @@ DEFAULT = "all for 1h, every 10m for 1d, every 1h for 7d, every 1d for 30d"
 PINNED = "pinned"
 NAME = "name:"
 
-_WORKSPACE, _FORK = "workspace:", "fork:"
+_WORKSPACE = "workspace:"
 _RULE = re.compile(r"(?:all|every\s+(?P<every>\S+))\s+(?:(?:for\s+(?P<within>\S+))|forever)")
 _DURATION = re.compile(r"(\d+)(s|m|h|d|w)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -103,10 +104,11 @@ class Policy:
         self, group: tuple[str, ...], newest_first: Sequence[Snapshot], now: int
     ) -> Iterable[Judgement]:
         filled: set[tuple[Rule, int]] = set()
-        for number, snapshot in enumerate(newest_first):
+        newest = max(newest_first, key=age)
+        for snapshot in newest_first:
             reasons = []
-            if number == 0:
-                fork = any(tag.startswith(_FORK) for tag in group)
+            if snapshot is newest:
+                fork = any(tag.startswith(FORK) for tag in group)
                 reasons.append(f"newest of its {'fork' if fork else 'workspace'}")
             if not any(tag.startswith(_WORKSPACE) for tag in group):
                 reasons = ["of no workspace"]
@@ -163,7 +165,7 @@ def _duration(text: str, rule: str) -> int:
 
 
 def _group(snapshot: Snapshot) -> tuple[str, ...]:
-    return tuple(sorted({tag for tag in snapshot.tags if tag.startswith((_WORKSPACE, _FORK))}))
+    return tuple(sorted({tag for tag in snapshot.tags if tag.startswith((_WORKSPACE, FORK))}))
 
 
 def _is_name(tag: str) -> bool:

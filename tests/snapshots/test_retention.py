@@ -115,3 +115,9 @@ def test_a_policy_that_makes_no_sense_is_said(policy, message):
         parse_policy(policy)
     assert message in str(caught.value)
     assert caught.value.hint
+
+
+def test_what_counts_as_newest_is_told_by_the_epoch_before_the_clock():
+    # A machine whose clock is late took over: its snapshot is what a new machine starts from.
+    snapshots = [at(50 * DAY, "epoch:1"), at(60 * DAY, "epoch:2")]
+    assert kept(DEFAULT, snapshots) == [snapshots[1]]
