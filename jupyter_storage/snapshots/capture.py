@@ -4,48 +4,77 @@ A file counts as unchanged where size, times, inode, owner and permissions are t
 parent snapshot; its blobs are taken over without reading it. A file that cannot be read, or that
 changes all the time, keeps the version of the parent, is listed among the failures, and is tried
 again by the next snapshot.
+
+Whoever knows what changed since the parent may say so: then only that is looked at.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-import stat
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.errors import Cancelled, NotADirectory, NotFound, StorageError, from_os_error
-from jupyter_storage.records import Failure, SnapshotRecord, to_wire
-from jupyter_storage.snapshots.contents import ContentReader, Unreadable
-from jupyter_storage.snapshots.databases import SIDECARS
-from jupyter_storage.snapshots.ignore import Rules
-from jupyter_storage.snapshots.nodes import describe, printable, same_file
+from jupyter_storage.errors import NotADirectory, NotFound, StorageError
+from jupyter_storage.records import SnapshotRecord, to_wire
+from jupyter_storage.snapshots.dirty import Dirty, Mark
+from jupyter_storage.snapshots.nodes import describe
+from jupyter_storage.snapshots.parents import Parents, Trees
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.crypto import user_name
 from jupyter_storage.snapshots.repository.times import now, to_text
-from jupyter_storage.snapshots.repository.tree import Node, node_name
-from jupyter_storage.snapshots.views import newest, subtree, to_record
+from jupyter_storage.snapshots.repository.tree import Node
+from jupyter_storage.snapshots.views import to_record
+from jupyter_storage.snapshots.walk import HardLinked, Progress, Totals, Walk
 
-__all__ = ["Progress", "Taken", "capture", "take"]
+__all__ = ["Changes", "Memory", "Progress", "Taken", "capture", "take"]
 
-Progress = Callable[[int, int], None]
-"""Called with the numbers of bytes and files that were read since the last call."""
 
-_MOST_FAILURES = 1000
+@dataclass(frozen=True)
+class Changes:
+    """All that changed since a snapshot.
+
+    Attributes
+    ----------
+    base : str
+        ID of the snapshot's whole tree.
+    marks : sequence of Mark
+        Where something changed.
+    """
+
+    base: str
+    marks: Sequence[Mark]
 
 
 @dataclass(frozen=True)
 class Taken:
-    """A snapshot, and the ID of its whole tree."""
+    """A snapshot that was taken.
+
+    Attributes
+    ----------
+    record : SnapshotRecord
+    tree : str
+        ID of its whole tree.
+    failed : sequence of Mark
+        What could not be read.
+    """
 
     record: SnapshotRecord
     tree: str
+    failed: Sequence[Mark] = ()
+
+
+class Memory:
+    """What one capture leaves for the next one on the same repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.parents = Parents(repository)
+        self.trees = Trees(repository)
 
 
 def capture(repository: Repository, project: Path, **options: Any) -> SnapshotRecord:
@@ -62,7 +91,9 @@ def take(
     excluded: Sequence[Path] = (),
     gitignore: bool = True,
     force: bool = False,
+    changes: Changes | None = None,
     records: Path | None = None,
+    memory: Memory | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Taken:
@@ -84,8 +115,13 @@ def take(
         Whether ``.gitignore`` files count in work trees of git.
     force : bool
         Write a snapshot even if nothing changed.
+    changes : Changes, optional
+        What changed. Where the parent has another tree than they build upon, and unless given,
+        everything is looked at.
     records : Path, optional
         See :meth:`Repository.lock`.
+    memory : Memory, optional
+        Of captures before, on the same repository.
     progress : Progress, optional
     cancel : threading.Event, optional
         Set to stop; nothing is published then.
@@ -107,30 +143,65 @@ def take(
         raise NotFound("The project directory does not exist", path=str(project))
     if not project.is_dir():
         raise NotADirectory("The project directory is a file", path=str(project))
-    started = now()
-    with repository.lock(records=records) as confirm:
+    memory = memory or Memory(repository)
+    started, written = now(), _Written(repository)
+    with repository.lock(records=records, patient=True) as confirm:
         # Snapshots before the index: what a listed snapshot needs is in an index read later.
-        parent = newest(repository.snapshots(), tags if lineage is None else lineage)
+        parent = memory.parents.newest(tags if lineage is None else lineage)
         repository.refresh()
-        run = _Run(repository, project, excluded, gitignore=gitignore)
-        run.progress, run.cancel = progress, cancel
+        before = memory.trees.project(parent) if parent else None
+
+        def walk(dirty: Dirty | None) -> tuple[Walk, Node]:
+            totals = _totals(parent) if dirty is not None and parent else None
+            walk = Walk(
+                repository,
+                memory.trees,
+                project,
+                excluded,
+                gitignore=gitignore,
+                dirty=dirty if totals else None,
+                totals=totals or Totals(),
+            )
+            walk.progress, walk.cancel = progress, cancel
+            try:
+                return walk, walk.tree(before)
+            finally:
+                walk.close()
+
+        known = changes is not None and parent is not None and parent.tree == changes.base
         try:
-            before = subtree(repository, parent) if parent else None
-            node = run.tree(before)
-            if parent and before and not force and _unchanged(before, node):
-                record = replace(to_record(parent), failures=tuple(run.failures))
-                return Taken(record, parent.tree)
-            tree = _wrap(repository, project, node)
-            repository.flush()
-            confirm()
-            snapshot = run.snapshot(tree, parent, tags, started)
-            identifier = repository.save_snapshot(snapshot)
-            # The snapshot is safe; what fails here is tried again after the next.
-            with suppress(StorageError):
-                repository.merge_index(confirm)
-            return Taken(to_record(replace(snapshot, id=identifier)), tree)
-        finally:
-            run.close()
+            done, node = walk(Dirty.of(changes.marks) if changes and known else None)
+        except HardLinked:
+            done, node = walk(None)
+        if parent and before and not force and _unchanged(before, node):
+            record = replace(to_record(parent), failures=tuple(done.failures))
+            return Taken(record, parent.tree, done.failed)
+        tree = _wrap(repository, project, node)
+        repository.flush()
+        confirm()
+        snapshot = replace(
+            _described(project, tree, parent, tags, done),
+            summary=_summary(done, written, started),
+        )
+        identifier = repository.save_snapshot(snapshot)
+        # The snapshot is safe; what fails here is tried again after the next.
+        with suppress(StorageError):
+            repository.merge_index(confirm)
+        memory.trees.remember(tree, node)
+        return Taken(to_record(replace(snapshot, id=identifier)), tree, done.failed)
+
+
+def _totals(parent: Snapshot) -> Totals | None:
+    """What the parent holds, if its writer noted it."""
+    summary = parent.summary
+    try:
+        return Totals(
+            summary["total_files_processed"],
+            summary["total_bytes_processed"],
+            summary["dirs_new"] + summary["dirs_changed"] + summary["dirs_unmodified"],
+        )
+    except KeyError:
+        return None
 
 
 def _unchanged(before: Node, node: Node) -> bool:
@@ -148,225 +219,63 @@ def _wrap(repository: Repository, project: Path, node: Node) -> str:
     return identifier
 
 
-@dataclass
-class _Directory:
-    """A directory whose tree is being made."""
+def _described(
+    project: Path, tree: str, parent: Snapshot | None, tags: Sequence[str], walk: Walk
+) -> Snapshot:
+    removed = None
+    if parent and (known := parent.summary.get("total_files_processed")) is not None:
+        removed = max(0, known - (walk.totals.files - walk.new))
+    return Snapshot(
+        id="",
+        time=now(),
+        tree=tree,
+        paths=(str(project).encode("utf-8", "surrogateescape").decode("utf-8", "replace"),),
+        hostname=socket.gethostname(),
+        username=user_name(),
+        uid=os.getuid(),
+        gid=os.getgid(),
+        tags=tuple(tags),
+        parent=parent.id if parent else None,
+        program_version=f"jupyter_storage {_version()}",
+        extra={"files_removed": removed, "failures": to_wire(walk.failures)},
+    )
 
-    path: str
-    key: str
-    node: Node
-    rules: Rules
-    before: dict[str, Node] = field(default_factory=dict)
-    below: list[os.DirEntry[str]] = field(default_factory=list)
-    nodes: list[Node] = field(default_factory=list)
-    waiting: list[tuple[Node, list[Future[str]]]] = field(default_factory=list)
 
+class _Written:
+    """What a repository that was used before has written since."""
 
-class _Run:
-    """One walk through the project directory."""
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._before = self._now()
 
-    def __init__(
-        self,
-        repository: Repository,
-        project: Path,
-        excluded: Sequence[Path],
-        *,
-        gitignore: bool,
-    ) -> None:
-        self._repository, self._project = repository, project
-        self._excluded = frozenset(str(path.resolve()) for path in excluded)
-        self._rules = Rules.of_project(project, gitignore=gitignore)
-        self.progress: Progress | None = None
-        self.cancel: threading.Event | None = None
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "chunks")
-        self._reader = ContentReader(repository, self._pool)
-        self.failures: list[Failure] = []
-        self.files = self.bytes = self.directories = 0
-        self.new = self.changed = self.unmodified = 0
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def tree(self, before: Node | None) -> Node:
-        """Save the project directory and return its node."""
-        path = str(self._project)
-        root = describe(path, self._project.name, self._project.lstat())
-        try:
-            entries = _scan(path)
-        except OSError as error:
-            raise from_os_error(error, path) from error
-        stack = [self._enter(_Directory(path, "", root, self._rules), before, entries)]
-        while True:
-            here = stack[-1]
-            if here.below:
-                entry = here.below.pop()
-                if (inside := self._descend(here, entry)) is not None:
-                    stack.append(inside)
-                continue
-            node = self._leave(stack.pop())
-            if not stack:
-                return node
-            stack[-1].nodes.append(node)
-
-    def _descend(self, above: _Directory, entry: os.DirEntry[str]) -> _Directory | None:
-        before = above.before.get(entry.name)
-        try:
-            status = entry.stat(follow_symlinks=False)
-            node = describe(entry.path, entry.name, status)
-            if before and same_file(before, status):
-                node["atime"] = before["atime"]
-            entries = _scan(entry.path)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            self._fail(above, entry.name, from_os_error(error, above.key + entry.name).message)
-            return None
-        key = f"{above.key}{entry.name}/"
-        return self._enter(_Directory(entry.path, key, node, above.rules), before, entries)
-
-    def _enter(
-        self, here: _Directory, before: Node | None, entries: list[os.DirEntry[str]]
-    ) -> _Directory:
-        if before and before["type"] == "dir" and before.get("subtree"):
-            nodes = self._repository.load_tree(before["subtree"])
-            here.before = {node_name(child): child for child in nodes}
-        names = {entry.name for entry in entries}
-        here.rules = here.rules.enter(here.key, here.path, names)
-        self.directories += 1
-        # The files that a database keeps beside itself come after it.
-        for entry in sorted(entries, key=lambda e: (e.name.endswith(SIDECARS), e.name)):
-            if self.cancel is not None and self.cancel.is_set():
-                raise Cancelled("The snapshot was cancelled")
-            directory = entry.is_dir(follow_symlinks=False)
-            if entry.path in self._excluded or here.rules.excludes(
-                here.key + entry.name, directory=directory
-            ):
-                continue
-            if directory:
-                here.below.append(entry)
-            else:
-                self._file(here, entry, names)
-        here.below.reverse()
-        return here
-
-    def _leave(self, here: _Directory) -> Node:
-        for node, futures in here.waiting:
-            node["content"] = [future.result() for future in futures]
-        here.node["subtree"] = self._repository.save_tree(here.nodes)
-        return here.node
-
-    def _file(self, here: _Directory, entry: os.DirEntry[str], names: set[str]) -> None:
-        before = here.before.get(entry.name)
-        try:
-            if self._reader.is_covered(here.path, entry.name):
-                return
-            status = entry.stat(follow_symlinks=False)
-            busy = any(entry.name + suffix in names for suffix in SIDECARS)
-            if before and not busy and same_file(before, status) and self._holds(before):
-                self._count(before, before)
-                here.nodes.append(before)
-                return
-            if not stat.S_ISREG(status.st_mode):
-                node = describe(entry.path, entry.name, status)
-            else:
-                node, futures = self._reader.read(here.path, entry.name, names)
-                here.waiting.append((node, futures))
-                if busy and before and _same_but_read(before, node):
-                    node["atime"] = before["atime"]
-            self._count(node, before)
-            here.nodes.append(node)
-            if self.progress:
-                self.progress(node.get("size", 0), 1)
-        except FileNotFoundError:
-            # Deleted since the scan: as if the scan had come a moment later.
-            return
-        except Unreadable as error:
-            self._fail(here, entry.name, str(error), "Unstable")
-        except OSError as error:
-            self._fail(here, entry.name, from_os_error(error, entry.name).message)
-
-    def _holds(self, node: Node) -> bool:
-        return all(self._repository.has_blob("data", blob) for blob in node.get("content") or ())
-
-    def _fail(self, here: _Directory, name: str, message: str, kind: str = "AccessDenied") -> None:
-        before = here.before.get(name)
-        if before is not None:
-            here.nodes.append(before)
-            self._count(before, before)
-            message += "; the snapshot keeps the version before"
-        if len(self.failures) < _MOST_FAILURES:
-            hint = "It is tried again by the next snapshot; or name it in .storageignore."
-            self.failures.append(Failure(printable(here.key + name), kind, message, hint))
-
-    def _count(self, node: Node, before: Node | None) -> None:
-        if node["type"] == "dir":
-            return
-        self.files += 1
-        self.bytes += node.get("size", 0)
-        if before is node:
-            self.unmodified += 1
-        elif before is None:
-            self.new += 1
-        else:
-            self.changed += 1
-
-    def snapshot(
-        self, tree: str, parent: Snapshot | None, tags: Sequence[str], started: int
-    ) -> Snapshot:
-        """Describe the whole, for publication."""
+    def _now(self) -> tuple[int, int, int, int]:
         repository = self._repository
-        removed = None
-        if parent and (known := parent.summary.get("total_files_processed")) is not None:
-            removed = max(0, known - self.unmodified - self.changed)
-        time = now()
-        return Snapshot(
-            id="",
-            time=time,
-            tree=tree,
-            paths=(
-                str(self._project).encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
-            ),
-            hostname=socket.gethostname(),
-            username=user_name(),
-            uid=os.getuid(),
-            gid=os.getgid(),
-            tags=tuple(tags),
-            parent=parent.id if parent else None,
-            program_version=f"jupyter_storage {_version()}",
-            summary=_summary(self, repository, started, time),
-            extra={
-                "files_removed": removed,
-                "failures": to_wire(self.failures),
-            },
-        )
+        blobs = repository.blobs_added
+        return blobs["data"], blobs["tree"], repository.bytes_added, repository.bytes_packed
+
+    def since(self) -> tuple[int, ...]:
+        return tuple(now - then for now, then in zip(self._now(), self._before, strict=True))
 
 
-def _summary(run: _Run, repository: Repository, started: int, ended: int) -> dict[str, object]:
+def _summary(walk: Walk, written: _Written, started: int) -> dict[str, object]:
+    data, trees, plain, packed = written.since()
+    totals = walk.totals
     return {
         "backup_start": to_text(started),
-        "backup_end": to_text(ended),
-        "files_new": run.new,
-        "files_changed": run.changed,
-        "files_unmodified": run.unmodified,
+        "backup_end": to_text(now()),
+        "files_new": walk.new,
+        "files_changed": walk.changed,
+        "files_unmodified": totals.files - walk.new - walk.changed,
         "dirs_new": 0,
         "dirs_changed": 0,
-        "dirs_unmodified": run.directories,
-        "data_blobs": repository.blobs_added["data"],
-        "tree_blobs": repository.blobs_added["tree"],
-        "data_added": repository.bytes_added,
-        "data_added_packed": repository.bytes_packed,
-        "total_files_processed": run.files,
-        "total_bytes_processed": run.bytes,
+        "dirs_unmodified": totals.directories,
+        "data_blobs": data,
+        "tree_blobs": trees,
+        "data_added": plain,
+        "data_added_packed": packed,
+        "total_files_processed": totals.files,
+        "total_bytes_processed": totals.bytes,
     }
-
-
-def _same_but_read(before: Node, node: Node) -> bool:
-    return all(before.get(key) == node.get(key) for key in ("mtime", "ctime", "inode", "mode"))
-
-
-def _scan(path: str) -> list[os.DirEntry[str]]:
-    with os.scandir(path) as scan:
-        return list(scan)
 
 
 def _version() -> str:

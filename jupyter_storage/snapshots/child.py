@@ -193,7 +193,8 @@ def _send(process: subprocess.Popen[str], message: Mapping[str, Any]) -> None:
 def _result(message: Mapping[str, Any]) -> Taken:
     if "error" in message:
         raise error_from_wire(message["error"])
-    return Taken(record_from_wire(message["record"]), message["tree"])
+    failed = [(key, deep) for key, deep in message["failed"]]
+    return Taken(record_from_wire(message["record"]), message["tree"], failed)
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

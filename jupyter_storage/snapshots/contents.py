@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import RawIOBase
 
@@ -35,10 +35,14 @@ class ContentReader:
     pool : ThreadPoolExecutor
         Hashing, compressing and sealing let go of the interpreter's lock for large chunks only:
         small files are quicker without threads.
+    progress : Callable
+        Called with numbers of bytes that were read.
     """
 
-    def __init__(self, repository: Repository, pool: ThreadPoolExecutor) -> None:
-        self._repository, self._pool = repository, pool
+    def __init__(
+        self, repository: Repository, pool: ThreadPoolExecutor, progress: Callable[[int], None]
+    ) -> None:
+        self._repository, self._pool, self._progress = repository, pool, progress
         # Bounds memory: so many chunks of at most 8 MiB are in hand.
         self._slots = threading.BoundedSemaphore(2 * (os.cpu_count() or 1) + 2)
         self._covered: set[str] = set()
@@ -48,7 +52,7 @@ class ContentReader:
         return name.endswith(SIDECARS) and f"{directory}/{name}" in self._covered
 
     def read(
-        self, directory: str, name: str, names: Collection[str]
+        self, directory: str, name: str, names: Container[str]
     ) -> tuple[Node, list[Future[str]]]:
         """Read a regular file.
 
@@ -57,7 +61,7 @@ class ContentReader:
         directory : str
             Where it lies.
         name : str
-        names : collection of str
+        names : container of str
             All names in the directory.
 
         Returns
@@ -95,7 +99,7 @@ class ContentReader:
                     return describe(path, name, before), futures
         raise Unreadable("It changes all the time")
 
-    def _is_in_use(self, path: str, start: bytes, names: Collection[str]) -> bool:
+    def _is_in_use(self, path: str, start: bytes, names: Container[str]) -> bool:
         name = path.rpartition("/")[2]
         if needs_log(start):
             # Without its log nobody has it open, and SQLite would make one to look inside.
@@ -125,10 +129,12 @@ class ContentReader:
             more = file.read(MINIMUM) or b""
             start += more
         if len(start) < MINIMUM:
+            self._progress(len(start))
             return ([_done(self._repository.save_blob("data", start))] if start else []), len(start)
         futures, size = [], 0
         for chunk in chunks(_after(start, file)):
             size += len(chunk)
+            self._progress(len(chunk))
             self._slots.acquire()
             future = self._pool.submit(self._repository.save_blob, "data", chunk)
             future.add_done_callback(lambda _: self._slots.release())

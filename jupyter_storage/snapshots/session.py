@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.snapshots.capture import Progress, Taken, take
+from jupyter_storage.snapshots.capture import Changes, Memory, Progress, Taken, take
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.throttled import ThrottledStore
@@ -22,6 +22,7 @@ class Session:
     def __init__(self) -> None:
         self._store: ThrottledStore | None = None
         self._repository: Repository | None = None
+        self._memory: Memory | None = None
         self._opened = ""
         self._read = 0
 
@@ -53,7 +54,8 @@ class Session:
                 progress(size, files)
 
         try:
-            repository = self._open(request)
+            repository, memory = self._open(request)
+            dirty = request.get("dirty")
             return take(
                 repository,
                 Path(request["project"]),
@@ -62,7 +64,9 @@ class Session:
                 excluded=[Path(path) for path in request["excluded"]],
                 gitignore=request["gitignore"],
                 force=request["force"],
+                changes=Changes(request["base"], dirty) if dirty is not None else None,
                 records=Path(request["state"]) / "locks",
+                memory=memory,
                 progress=count,
                 cancel=cancel,
             )
@@ -77,19 +81,19 @@ class Session:
             self._repository.close()
         if self._store is not None:
             self._store.close()
-        self._store = self._repository = None
+        self._store = self._repository = self._memory = None
 
-    def _open(self, request: Mapping[str, Any]) -> Repository:
+    def _open(self, request: Mapping[str, Any]) -> tuple[Repository, Memory]:
         password = Path(request["password_file"]).read_text().strip("\r\n")
         wanted = json.dumps([request["uri"], request["options"], password, request["state"]])
-        if self._repository is None or self._store is None or wanted != self._opened:
+        repository, memory, store = self._repository, self._memory, self._store
+        if repository is None or memory is None or store is None or wanted != self._opened:
             self.close()
-            cache = Path(request["state"]) / "cache"
-            self._store = ThrottledStore(open_store(request["uri"], request["options"]), 0)
-            self._store.bandwidth = request["bandwidth"]
-            exists = Repository.exists(self._store)
+            self._store = store = ThrottledStore(open_store(request["uri"], request["options"]), 0)
+            exists = Repository.exists(store)
             make = Repository.open if exists else Repository.create
-            self._repository = make(self._store, password, cache=cache)
-            self._opened = wanted
-        self._store.bandwidth = request["bandwidth"]
-        return self._repository
+            repository = make(store, password, cache=Path(request["state"]) / "cache")
+            memory = Memory(repository)
+            self._repository, self._memory, self._opened = repository, memory, wanted
+        store.bandwidth = request["bandwidth"]
+        return repository, memory

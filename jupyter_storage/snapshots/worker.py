@@ -2,11 +2,13 @@
 
 ``python -m jupyter_storage.snapshots.worker`` reads requests from its standard input, each a line
 of JSON: ``{"id": number, "capture": request}`` or ``{"cancel": number}``. Its answers are lines,
-too: ``{"id", "record": SnapshotRecord, "tree": ID}`` or ``{"id", "error": {"kind", "message",
-"path", "hint"}}``, and meanwhile ``{"id", "beat": number}``, which grows as long as it gets on.
+too: ``{"id", "record": SnapshotRecord, "tree": ID, "failed": [Mark]}`` or ``{"id", "error":
+{"kind", "message", "path", "hint"}}``, and meanwhile ``{"id", "beat": number}``, which grows as
+long as it gets on.
 
 A request is ``{"uri", "options", "password_file", "state", "project", "tags", "lineage",
-"excluded", "gitignore", "force", "bandwidth"}``.
+"excluded", "gitignore", "force", "bandwidth"}``; and where it is known what changed since the
+snapshot with the tree ``"base"``, that is ``"dirty": [Mark]``.
 
 Between requests the store and the repository stay open. The process ends when its input does,
 for then nobody is there whom it could serve; when it was idle for some minutes; and after a
@@ -121,7 +123,11 @@ class _Worker:
         beats.start()
         try:
             taken = self._session.take(message["capture"], cancel=self._cancelled[number])
-            answer: dict[str, Any] = {"record": to_wire(taken.record), "tree": taken.tree}
+            answer: dict[str, Any] = {
+                "record": to_wire(taken.record),
+                "tree": taken.tree,
+                "failed": taken.failed,
+            }
         except StorageError as error:
             answer = {"error": _wire(error)}
         except OSError as error:

@@ -66,7 +66,11 @@ class LockFiles(Protocol):
 
 @contextmanager
 def hold_lock(
-    files: LockFiles, *, exclusive: bool = False, records: Path | None = None
+    files: LockFiles,
+    *,
+    exclusive: bool = False,
+    records: Path | None = None,
+    patient: bool = False,
 ) -> Iterator[Hold]:
     """Hold a lock.
 
@@ -78,6 +82,9 @@ def hold_lock(
         Whether nobody else may hold any lock.
     records : Path, optional
         Directory on this machine that remembers our locks; those of dead processes are removed.
+    patient : bool
+        Do not wait for locks that were written at the same moment, but leave it to the yielded
+        :class:`Hold` to look for them when it is asked. Nothing may be published before that.
 
     Yields
     ------
@@ -93,9 +100,8 @@ def hold_lock(
     _look(files, exclusive, ours=frozenset())
     lock = _Lock(files, exclusive, records)
     try:
-        # A lock by somebody who looked before ours was there is visible by now.
-        time.sleep(_WAIT)
-        _look(files, exclusive, ours=frozenset({lock.identifier}))
+        if not patient:
+            lock.look_again()
         lock.start()
         yield lock
     finally:
@@ -111,12 +117,22 @@ class _Lock:
         self._record: int | None = None
         self._renewal = threading.Lock()
         self.identifier = self._write()
+        self._look_at: float | None = _elapsed() + _WAIT
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._renew, name="lock renewal", daemon=True)
         self._thread.start()
 
+    def look_again(self) -> None:
+        """See the lock of whoever looked before ours was there: by now it is visible."""
+        if self._look_at is not None:
+            time.sleep(max(0.0, self._look_at - _elapsed()))
+            with self._renewal:
+                _look(self._files, self._exclusive, ours=frozenset({self.identifier}))
+            self._look_at = None
+
     def __call__(self) -> None:
+        self.look_again()
         if _elapsed() - self._renewed > _STALE / 10**9 - 60:
             raise Conflict(
                 "The repository's lock could not be renewed for half an hour",

@@ -101,10 +101,10 @@ class Repository:
         return self._files.store.uri
 
     def lock(
-        self, *, exclusive: bool = False, records: Path | None = None
+        self, *, exclusive: bool = False, records: Path | None = None, patient: bool = False
     ) -> AbstractContextManager[Hold]:
         """Hold a lock of the repository; see :func:`hold_lock`."""
-        return hold_lock(self, exclusive=exclusive, records=records)
+        return hold_lock(self, exclusive=exclusive, records=records, patient=patient)
 
     # Small files: index, snapshots, locks
 

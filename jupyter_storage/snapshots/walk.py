@@ -1,0 +1,359 @@
+"""Looks at the project directory and makes its tree: the whole of it, or only what changed.
+
+Where marks say what changed, the nodes of everything else are taken over from the tree before, and
+the result is the one that a look at everything gives. The way down to each mark is looked at,
+too, for a directory changes with its entries.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_storage.errors import Cancelled, from_os_error
+from jupyter_storage.records import Failure
+from jupyter_storage.snapshots.contents import ContentReader, Unreadable
+from jupyter_storage.snapshots.databases import SIDECARS
+from jupyter_storage.snapshots.dirty import Dirty, Mark
+from jupyter_storage.snapshots.entries import Entry, Named, Names, scan
+from jupyter_storage.snapshots.ignore import Rules
+from jupyter_storage.snapshots.nodes import describe, printable, same_file
+from jupyter_storage.snapshots.parents import Trees
+from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.snapshots.repository.tree import Node, node_name
+
+__all__ = ["HardLinked", "Progress", "Totals", "Walk"]
+
+Progress = Callable[[int, int], None]
+"""Called with the numbers of bytes and files that were read since the last call."""
+
+_MOST_FAILURES = 1000
+
+
+class HardLinked(Exception):
+    """A file with several names changed: the other names changed with it, and could be anywhere."""
+
+
+@dataclass
+class Totals:
+    """How much a tree holds."""
+
+    files: int = 0
+    bytes: int = 0
+    directories: int = 0
+
+    def count(self, node: Node, sign: int = 1) -> None:
+        """Add a node alone, or take it away."""
+        if node["type"] == "dir":
+            self.directories += sign
+        else:
+            self.files += sign
+            self.bytes += sign * node.get("size", 0)
+
+
+@dataclass
+class _Directory:
+    """A directory whose tree is being made."""
+
+    path: str
+    key: str
+    node: Node
+    rules: Rules
+    names: set[str] | Names
+    dirty: Dirty | None
+    tree: str | None = None
+    before: dict[str, Node] = field(default_factory=dict)
+    gone: dict[str, Node] = field(default_factory=dict)
+    below: list[Entry] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    waiting: list[tuple[Node, list[Future[str]]]] = field(default_factory=list)
+
+
+class Walk:
+    """One walk through the project directory.
+
+    Parameters
+    ----------
+    repository : Repository
+    trees : Trees
+        Of the same repository.
+    project : Path
+        Resolved.
+    excluded : sequence of Path
+        Left out.
+    gitignore : bool
+        Whether ``.gitignore`` files count in work trees of git.
+    dirty : Dirty or None
+        What changed since the tree before; None for a look at everything.
+    totals : Totals
+        Of the tree before, where only what changed is looked at.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        trees: Trees,
+        project: Path,
+        excluded: Sequence[Path],
+        *,
+        gitignore: bool,
+        dirty: Dirty | None,
+        totals: Totals,
+    ) -> None:
+        self._repository, self._trees, self._project = repository, trees, project
+        self._excluded = frozenset(str(path.resolve()) for path in excluded)
+        self._rules = Rules.of_project(project, gitignore=gitignore)
+        self._dirty = dirty
+        self.progress: Progress | None = None
+        self.cancel: threading.Event | None = None
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "chunks")
+        self._reader = ContentReader(repository, self._pool, self._has_read)
+        self.failures: list[Failure] = []
+        self.failed: list[Mark] = []
+        self.totals = totals
+        self.new = self.changed = 0
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def tree(self, before: Node | None) -> Node:
+        """Save the project directory and return its node.
+
+        Raises
+        ------
+        HardLinked
+            If marks are not enough, and everything must be looked at.
+        """
+        path = str(self._project)
+        status = self._project.lstat()
+        root = _described(path, self._project.name, status, before)
+        dirty = self._dirty if before and before.get("inode") == status.st_ino else None
+        try:
+            first = self._open(path, "", root, self._rules, before=before, dirty=dirty)
+        except OSError as error:
+            raise from_os_error(error, path) from error
+        stack = [first]
+        while True:
+            here = stack[-1]
+            if here.below:
+                entry = here.below.pop()
+                if (inside := self._descend(here, entry)) is not None:
+                    stack.append(inside)
+                continue
+            node = self._leave(stack.pop())
+            if not stack:
+                return node
+            stack[-1].nodes.append(node)
+
+    # Directories
+
+    def _descend(self, above: _Directory, entry: Entry) -> _Directory | None:
+        before = above.before.get(entry.name)
+        known = before if before is not None and before["type"] == "dir" else None
+        dirty = above.dirty.below.get(entry.name) if above.dirty is not None else None
+        try:
+            status = entry.stat(follow_symlinks=False)
+            node = _described(entry.path, entry.name, status, before)
+            if known is None or known.get("inode") != status.st_ino:
+                dirty = None
+            key = f"{above.key}{entry.name}/"
+            inside = self._open(entry.path, key, node, above.rules, before=known, dirty=dirty)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            message = from_os_error(error, above.key + entry.name).message
+            self._fail(above, entry.name, message, deep=True)
+            return None
+        if known is not None:
+            above.gone.pop(entry.name, None)
+        return inside
+
+    def _open(
+        self,
+        path: str,
+        key: str,
+        node: Node,
+        rules: Rules,
+        *,
+        before: Node | None,
+        dirty: Dirty | None,
+    ) -> _Directory:
+        """Begin a directory: all that is in it, or what is marked."""
+        whole = dirty is None or dirty.whole or before is None
+        entries: list[Entry] = list(scan(path)) if whole else []
+        names: set[str] | Names = {entry.name for entry in entries} if whole else Names(path)
+        here = _Directory(path, key, node, rules.enter(key, path, names), names, None)
+        if before is not None and before.get("subtree"):
+            here.tree = before["subtree"]
+            here.before = {node_name(child): child for child in self._trees.load(here.tree)}
+        if dirty is not None and not whole:
+            here.dirty = dirty
+            wanted = set(_with_companions(dirty.below, here))
+            entries = [Named(path, name) for name in wanted]
+            here.nodes = [node for name, node in here.before.items() if name not in wanted]
+            here.gone = {name: here.before[name] for name in wanted if name in here.before}
+        else:
+            here.gone = dict(here.before)
+        if before is None or self._dirty is None:
+            self.totals.directories += 1
+        self._look(here, entries)
+        return here
+
+    def _look(self, here: _Directory, entries: list[Entry]) -> None:
+        # The files that a database keeps beside itself come after it.
+        for entry in sorted(entries, key=lambda e: (e.name.endswith(SIDECARS), e.name)):
+            if self.cancel is not None and self.cancel.is_set():
+                raise Cancelled("The snapshot was cancelled")
+            directory = entry.is_dir(follow_symlinks=False)
+            if entry.path in self._excluded or here.rules.excludes(
+                here.key + entry.name, directory=directory
+            ):
+                continue
+            if directory:
+                here.below.append(entry)
+            else:
+                self._file(here, entry)
+        here.below.reverse()
+
+    def _leave(self, here: _Directory) -> Node:
+        for node, futures in here.waiting:
+            node["content"] = [future.result() for future in futures]
+        for node in here.gone.values():
+            self._lose(node)
+        if here.tree is not None and self._is_unchanged(here, here.tree):
+            here.node["subtree"] = here.tree
+        else:
+            here.node["subtree"] = self._trees.save(here.nodes)
+        return here.node
+
+    def _is_unchanged(self, here: _Directory, tree: str) -> bool:
+        """Whether a directory holds what it held before: then it need not be written down anew."""
+        if len(here.nodes) != len(here.before) or not self._repository.has_blob("tree", tree):
+            return False
+        for node in here.nodes:
+            before = here.before.get(node_name(node))
+            if before is not node and before != node:
+                return False
+        return True
+
+    # Files
+
+    def _file(self, here: _Directory, entry: Entry) -> None:
+        before = here.before.get(entry.name)
+        try:
+            if self._reader.is_covered(here.path, entry.name):
+                return
+            status = entry.stat(follow_symlinks=False)
+            busy = any(entry.name + suffix in here.names for suffix in SIDECARS)
+            if before and not busy and same_file(before, status) and self._holds(before):
+                self._keep(here, entry.name, before)
+                return
+            self._refuse_links(before, status.st_nlink)
+            if not stat.S_ISREG(status.st_mode):
+                node = describe(entry.path, entry.name, status)
+            else:
+                node, futures = self._reader.read(here.path, entry.name, here.names)
+                here.waiting.append((node, futures))
+                if busy and before and _same_but_read(before, node):
+                    node["atime"] = before["atime"]
+            here.nodes.append(node)
+            self._count(here, entry.name, node, before)
+            if self.progress:
+                self.progress(0, 1)
+        except FileNotFoundError:
+            # Deleted since the scan: as if the scan had come a moment later.
+            return
+        except Unreadable as error:
+            self._fail(here, entry.name, str(error), "Unstable")
+        except OSError as error:
+            self._fail(here, entry.name, from_os_error(error, entry.name).message)
+
+    def _keep(self, here: _Directory, name: str, before: Node) -> None:
+        here.nodes.append(before)
+        here.gone.pop(name, None)
+        if self._dirty is None:
+            self.totals.count(before)
+
+    def _count(self, here: _Directory, name: str, node: Node, before: Node | None) -> None:
+        self.totals.count(node)
+        if before is not None and before["type"] != "dir":
+            self.changed += 1
+            here.gone.pop(name, None)
+            if self._dirty is not None:
+                self.totals.count(before, -1)
+        else:
+            self.new += 1
+
+    def _lose(self, node: Node) -> None:
+        """Take away what is there no more, with all that was below it."""
+        if self._dirty is None:
+            return
+        pending = [node]
+        while pending:
+            here = pending.pop()
+            self.totals.count(here, -1)
+            if here["type"] == "dir" and here.get("subtree"):
+                pending += self._trees.load(here["subtree"])
+            self._refuse_links(here, 1)
+
+    def _refuse_links(self, before: Node | None, links: int) -> None:
+        if self._dirty is None:
+            return
+        known = before["type"] != "dir" and before.get("links", 1) > 1 if before else False
+        if known or links > 1:
+            raise HardLinked
+
+    def _holds(self, node: Node) -> bool:
+        return all(self._repository.has_blob("data", blob) for blob in node.get("content") or ())
+
+    def _fail(
+        self,
+        here: _Directory,
+        name: str,
+        message: str,
+        kind: str = "AccessDenied",
+        *,
+        deep: bool = False,
+    ) -> None:
+        before = here.before.get(name)
+        if before is not None:
+            self._keep(here, name, before)
+            message += "; the snapshot keeps the version before"
+        if len(self.failures) < _MOST_FAILURES:
+            hint = "It is tried again by the next snapshot; or name it in .storageignore."
+            self.failures.append(Failure(printable(here.key + name), kind, message, hint))
+            self.failed.append((here.key + name, deep))
+        else:
+            self.failed = [("", True)]
+
+    def _has_read(self, size: int) -> None:
+        if self.progress:
+            self.progress(size, 0)
+
+
+def _with_companions(names: Iterable[str], here: _Directory) -> Iterator[str]:
+    """Names, and those of the files that are one with them: databases and their logs."""
+    for name in names:
+        base = next((name[: -len(s)] for s in SIDECARS if name.endswith(s)), name)
+        for one in {name, base}:
+            yield one
+            for suffix in SIDECARS:
+                if one + suffix in here.before or one + suffix in here.names:
+                    yield one + suffix
+
+
+def _described(path: str, name: str, status: os.stat_result, before: Node | None) -> Node:
+    """Describe a directory; that it was read is no change."""
+    node = describe(path, name, status)
+    if before is not None and same_file(before, status):
+        node["atime"] = before["atime"]
+    return node
+
+
+def _same_but_read(before: Node, node: Node) -> bool:
+    return all(before.get(key) == node.get(key) for key in ("mtime", "ctime", "inode", "mode"))
