@@ -330,12 +330,23 @@ class Increments(RuleBasedStateMachine):
         self.mark(parts)
         self.mark(others, deep=target.is_dir())
 
-    @rule(parts=PATHS, others=PATHS)
-    def link(self, parts, others):
-        source, target = self.path(parts), self.path(others)
-        if source.is_file() and not source.is_symlink() and not target.exists():
+    def some_file(self, number):
+        files = sorted(p for p in self.project.rglob("*") if p.is_file() and not p.is_symlink())
+        return files[number % len(files)] if files else None
+
+    @rule(number=st.integers(0, 9), others=PATHS)
+    def link(self, number, others):
+        source, target = self.some_file(number), self.path(others)
+        if source is not None and source.exists() and not target.exists():
             os.link(source, target)
             self.mark(others)
+
+    @rule(number=st.integers(0, 9))
+    def append(self, number):
+        if (path := self.some_file(number)) is not None:
+            with path.open("ab") as file:
+                file.write(b"more\n")
+            self.mark(path.relative_to(self.project).parts)
 
     @rule(parts=PATHS, mode=st.sampled_from([0o700, 0o755]))
     def chmod(self, parts, mode):
