@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from jupyter_storage.paths import clean_key, contained
+from jupyter_storage.records import ConflictPolicy
 from jupyter_storage.server.handler import StorageHandler, authenticated, authorized
 from jupyter_storage.server.sending import SendingHandler
 from jupyter_storage.snapshots.history import NEWEST_BEFORE, History
@@ -155,10 +156,27 @@ class RestoreHandler(StorageHandler):
     @authenticated
     @authorized
     async def post(self, snapshot: str) -> None:
-        """Restore into a directory of the project directory."""
-        key = clean_key((await self.body("RestoreRequest"))["target"])
-        target = await self.call(contained, self.service.settings.project.resolve(), key)
-        await self.reply(await self.call(self.service.restore, snapshot, str(target)), 202)
+        """Restore into the project directory, or a directory in it; or say what that would do."""
+        body = await self.body("RestoreRequest")
+        paths = [clean_key(path) for path in body.get("paths", ())]
+        exact = body.get("exact", False)
+        project = self.service.settings.project.resolve()
+        if body.get("dry_run"):
+            workspace = await self.call(self.extension.workspace)
+            plan = await self.call(workspace.plan_restore, snapshot, paths=paths, exact=exact)
+            await self.reply(plan)
+            return
+        key = "" if body.get("in_place") else clean_key(body["target"])
+        target = await self.call(contained, project, key)
+        record = await self.call(
+            self.service.restore,
+            snapshot,
+            str(target),
+            paths=paths,
+            conflict=ConflictPolicy(body.get("policy", "fail")),
+            exact=exact,
+        )
+        await self.reply(record, 202)
 
 
 def _pieces(

@@ -26,6 +26,7 @@ RECORDS = {
     "Snapshot": records.SnapshotRecord,
     "SnapshotStatus": records.SnapshotStatus,
     "FileVersion": records.FileVersion,
+    "RestorePlan": records.RestorePlan,
     "Difference": records.Difference,
     "Comparison": records.Comparison,
     "CellDifference": records.CellDifference,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import time
 from urllib.parse import quote
 
 import pytest
@@ -163,3 +165,52 @@ async def test_a_name_that_is_not_utf_8_goes_there_and_back(api, save, jp_root_d
     name = next(entry["path"] for entry in listing["entries"] if "bad" in entry["path"])
     response = await api("GET", f"snapshots/latest/files/{quote(name)}")
     assert response.body == b"strange"
+
+
+async def finished(api, response):
+    assert response.code == 202, response.body
+    record = json.loads(response.body)
+    deadline = time.monotonic() + 60
+    while record["state"] in {"waiting", "planning", "running"}:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+        record = await ask(api, f"transfers/{record['id']}", "Transfer")
+    return record
+
+
+async def test_one_file_comes_back_in_its_place_and_what_was_there_can_be_had_again(
+    api, save, jp_root_dir
+):
+    first = save({"a.txt": "one", "b.txt": "b"})
+    (jp_root_dir / "a.txt").write_text("never saved")
+    (jp_root_dir / "b.txt").write_text("mine")
+    route = f"snapshots/{first.id}/restore"
+    body = {"in_place": True, "paths": ["a.txt"], "policy": "overwrite"}
+    plan = await api("POST", route, json_body={**body, "dry_run": True})
+    assert plan.code == 200, plan.body
+    plan = json.loads(plan.body)
+    request_validator("RestorePlan").validate(plan)
+    assert (plan["replaced"], plan["removed"]) == (1, 0)
+    assert (jp_root_dir / "a.txt").read_text() == "never saved"
+    record = await finished(api, await api("POST", route, json_body=body))
+    assert (record["state"], record["files_done"]) == ("done", 1)
+    assert (jp_root_dir / "a.txt").read_text() == "one"
+    assert (jp_root_dir / "b.txt").read_text() == "mine"
+    before = await api("GET", f"snapshots/{record['undo']}/files/a.txt")
+    assert before.body == b"never saved"
+
+
+async def test_a_restore_that_makes_no_sense_is_refused(api, save, jp_root_dir):
+    save({"a.txt": "one"})
+    for body in (
+        {},
+        {"in_place": False},
+        {"in_place": True, "target": "x"},
+        {"target": "x", "dry_run": True},
+        {"target": "x", "exact": True},
+        {"in_place": True, "policy": "ask"},
+        {"in_place": True, "paths": ["../x"]},
+    ):
+        response = await api("POST", "snapshots/latest/restore", json_body=body)
+        assert response.code == 400, body
+    assert os.listdir(jp_root_dir) == ["a.txt"]
