@@ -130,3 +130,16 @@ export function pasteMessage(
     names.join(', ')
   );
 }
+
+/** Let the browser save bytes. */
+export function saveBlob(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  document.body.appendChild(link);
+  link.click();
+  link.remove();
+  // The browser has begun to read by then.
+  window.setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

@@ -71,3 +71,15 @@ export function formatDuration(seconds: number, trans: TranslationBundle): strin
   }
   return trans.__('%1 h', Math.ceil(seconds / 3600));
 }
+
+/** A moment to the second, as short as it can be said: today the time alone. */
+export function formatMoment(time: string, now: number = Date.now()): string {
+  const date = new Date(time);
+  const clock = date.toLocaleTimeString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit'
+  });
+  const today = date.toDateString() === new Date(now).toDateString();
+  return today ? clock : `${formatDate(time, now)}, ${clock}`;
+}

@@ -1,7 +1,8 @@
 import { drivesPlugin } from './plugins/drives';
+import { historyPlugin } from './plugins/history';
 import { panelPlugin } from './plugins/panel';
 import { statusPlugin } from './plugins/status';
 
 export { IStorage } from './tokens';
 
-export default [panelPlugin, drivesPlugin, statusPlugin];
+export default [panelPlugin, drivesPlugin, statusPlugin, historyPlugin];

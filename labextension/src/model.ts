@@ -155,6 +155,25 @@ export class StorageModel implements IDisposable {
     return record;
   }
 
+  /** List a transfer that was started, and wait for its end. */
+  settle(record: ITransfer): Promise<ITransfer> {
+    this._put(record);
+    this._watch();
+    const now = this.transfers.find(other => other.id === record.id) ?? record;
+    if (isFinished(now.state)) {
+      return Promise.resolve(now);
+    }
+    return new Promise(resolve => {
+      const slot = (_: this, item: ITransfer | UploadJob) => {
+        if (item.id === record.id && !(item instanceof UploadJob)) {
+          this._finished.disconnect(slot);
+          resolve(item);
+        }
+      };
+      this._finished.connect(slot);
+    });
+  }
+
   async cancel(id: string): Promise<void> {
     const job = this.uploads.find(other => other.id === id);
     if (job) {
@@ -281,7 +300,8 @@ export class StorageModel implements IDisposable {
       if (record.failure_count > record.failures.length) {
         void this._fetchFailures(record);
       }
-      if (record.destination) {
+      // A restore lands in the project directory, which is on no tier.
+      if (record.destination && record.operation !== 'restore') {
         void this._refreshTier(parsePath(record.destination).tier);
       }
     }

@@ -5,13 +5,15 @@ import * as React from 'react';
 
 import type { IPanelContext } from './components/context';
 import { Files } from './components/Files';
+import { History } from './components/History';
 import { Snapshots } from './components/Snapshots';
 import { Tiers } from './components/Tiers';
 import { Transfers } from './components/Transfers';
 import { hasFiles } from './dnd';
+import { HistoryModel } from './history-model';
 import { storageIcon } from './icons';
 
-/** The sidebar: tiers, files, transfers, snapshots. */
+/** The sidebar: tiers, files, transfers, snapshots, history. */
 export class StoragePanel extends SidePanel {
   constructor(context: IPanelContext, translator: ITranslator) {
     super({ translator });
@@ -27,7 +29,11 @@ export class StoragePanel extends SidePanel {
       section(trans.__('Tiers'), <Tiers context={context} />),
       this.files,
       section(trans.__('Transfers'), <Transfers context={context} />),
-      section(trans.__('Snapshots'), <Snapshots context={context} />)
+      section(trans.__('Snapshots'), <Snapshots context={context} />),
+      section(
+        trans.__('History'),
+        <History context={context} history={new HistoryModel(context.model)} />
+      )
     ]) {
       this.addWidget(widget);
     }
@@ -40,7 +46,7 @@ export class StoragePanel extends SidePanel {
         }
       });
     }
-    (this.content as AccordionPanel).setRelativeSizes([33, 45, 12, 10]);
+    (this.content as AccordionPanel).setRelativeSizes([28, 32, 10, 10, 20]);
   }
 
   /** The section with the files, whose toolbar the schema fills. */

@@ -4,9 +4,15 @@ import { ServerConnection } from '@jupyterlab/services';
 import { encodeKey, parsePath } from './paths';
 import type {
   Conflict,
+  ICellRestored,
+  IComparison,
   IEntry,
+  IFileComparison,
+  IFileVersion,
   IPage,
   IPlan,
+  IRestorePlan,
+  ISnapshot,
   ISnapshotStatus,
   ITicket,
   ITier,
@@ -194,6 +200,59 @@ export class Requests implements IUploadTransport {
     return this.post('snapshots', {});
   }
 
+  /** All snapshots of the project directory, newest first. */
+  async snapshots(): Promise<ISnapshot[]> {
+    return (await this.json<{ snapshots: ISnapshot[] }>('snapshots')).snapshots;
+  }
+
+  /** What differs between a snapshot and an earlier one; its parent unless told. */
+  compareSnapshots(id: string, against = 'previous', limit = 500): Promise<IComparison> {
+    return this.json(`snapshots/${id}/diff?${query({ against, limit: String(limit) })}`);
+  }
+
+  /** A page of a directory as it was. */
+  listSnapshot(id: string, path: string, cursor: string | null): Promise<IPage> {
+    const arguments_ = cursor ? `?${query({ cursor })}` : '';
+    return this.json(`snapshots/${id}/files/${encodeKey(path)}${arguments_}`);
+  }
+
+  /** A file as it was. */
+  async readSnapshot(id: string, path: string): Promise<Blob> {
+    return (await this.send(`snapshots/${id}/files/${encodeKey(path)}`)).blob();
+  }
+
+  /** The versions of a file of the project directory, newest first. */
+  async versions(path: string): Promise<IFileVersion[]> {
+    const answer = await this.json<{ versions: IFileVersion[] }>(`versions/${encodeKey(path)}`);
+    return answer.versions;
+  }
+
+  /** What differs between a file as it was and as it is now. */
+  compareFile(id: string, path: string): Promise<IFileComparison> {
+    return this.json(`snapshots/${id}/diff/${encodeKey(path)}`);
+  }
+
+  /** What it would do to bring files, or everything, back into the project directory. */
+  planRestore(id: string, paths?: string[]): Promise<IRestorePlan> {
+    return this.post(`snapshots/${id}/restore`, { in_place: true, paths, dry_run: true });
+  }
+
+  /** Bring files, or everything, back into the project directory. */
+  restoreInPlace(id: string, paths?: string[]): Promise<ITransfer> {
+    const body = { in_place: true, paths, policy: 'overwrite' };
+    return this.post(`snapshots/${id}/restore`, body);
+  }
+
+  /** Bring a snapshot back into another directory of the project directory. */
+  restoreInto(id: string, target: string): Promise<ITransfer> {
+    return this.post(`snapshots/${id}/restore`, { target });
+  }
+
+  /** Put one cell of an old version into the notebook as it is now. */
+  restoreCell(id: string, path: string, cell: string): Promise<ICellRestored> {
+    return this.post(`snapshots/${id}/cell`, { path, cell });
+  }
+
   private file(path: string): string {
     const { tier, key } = parsePath(path);
     return `files/${encodeURIComponent(tier)}/${encodeKey(key)}`;
@@ -225,6 +284,10 @@ export class Requests implements IUploadTransport {
     }
     return response;
   }
+}
+
+function query(values: Record<string, string>): string {
+  return new URLSearchParams(values).toString();
 }
 
 function uploadOffset(response: Response): number {

@@ -27,7 +27,10 @@ export const CommandIDs = {
   selectAll: 'storage:select-all',
   retryTier: 'storage:retry-tier',
   clearTransfers: 'storage:clear-transfers',
-  snapshotNow: 'storage:snapshot-now'
+  snapshotNow: 'storage:snapshot-now',
+  versions: 'storage:versions',
+  browseSnapshot: 'storage:browse-snapshot',
+  restoreSnapshot: 'storage:restore-snapshot'
 } as const;
 
 /** The plugin whose schema holds the settings, menus, toolbars and shortcuts. */

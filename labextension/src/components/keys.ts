@@ -44,6 +44,26 @@ export function onGridKey(event: React.KeyboardEvent, browser: BrowserModel, pag
   event.stopPropagation();
 }
 
+/** Arrow keys, Home and End move among the buttons of a list. */
+export function onListKey(event: React.KeyboardEvent<HTMLElement>): void {
+  const buttons = [...event.currentTarget.querySelectorAll<HTMLElement>('button, summary')].filter(
+    // Those in a group that is closed cannot be reached.
+    button => button.offsetParent !== null
+  );
+  const at = buttons.indexOf(event.target as HTMLElement);
+  const moves: Record<string, number> = {
+    ArrowDown: at + 1,
+    ArrowUp: at - 1,
+    Home: 0,
+    End: buttons.length - 1
+  };
+  if (at >= 0 && event.key in moves && buttons[moves[event.key]]) {
+    buttons[moves[event.key]].focus();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
 function type(character: string, now: number, browser: BrowserModel): void {
   const fresh = now - typedAt > TYPING_PAUSE;
   typedAt = now;

@@ -1,0 +1,105 @@
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import { explain } from './errors';
+import type { StorageModel } from './model';
+import type { IComparison, ISnapshot } from './records';
+
+/** Snapshots of one hour, or of one day. */
+export interface IGroup {
+  key: string;
+  /** When it begins. */
+  time: Date;
+  /** Whether it is an hour of the last day. */
+  hour: boolean;
+  snapshots: ISnapshot[];
+}
+
+/** Put snapshots (newest first) together: by hours those of the last 24, by days the others. */
+export function group(snapshots: readonly ISnapshot[], now: number): IGroup[] {
+  const groups: IGroup[] = [];
+  for (const snapshot of snapshots) {
+    const moment = Date.parse(snapshot.time);
+    const time = new Date(moment);
+    const hour = now - moment < 86_400_000;
+    time.setMinutes(0, 0, 0);
+    if (!hour) {
+      time.setHours(0);
+    }
+    const key = `${hour ? 'h' : 'd'}${time.getTime()}`;
+    const last = groups[groups.length - 1];
+    if (last?.key === key) {
+      last.snapshots.push(snapshot);
+    } else {
+      groups.push({ key, time, hour, snapshots: [snapshot] });
+    }
+  }
+  return groups;
+}
+
+/** Text of a tag that a person gave, and whether the snapshot stays for ever. */
+export function labels(snapshot: ISnapshot): { name: string; pinned: boolean } {
+  const name = snapshot.tags.find(tag => tag.startsWith('name:')) ?? '';
+  return { name: name.slice('name:'.length), pinned: snapshot.tags.includes('pinned') };
+}
+
+/** The snapshots of the project directory, and what changed in those that a person opened. */
+export class HistoryModel {
+  constructor(private readonly _storage: StorageModel) {
+    _storage.changed.connect(() => {
+      const last = _storage.snapshots?.last?.id ?? '';
+      if (last !== this._last && this._shown) {
+        void this.load();
+      }
+    });
+  }
+
+  snapshots: readonly ISnapshot[] | null = null;
+  error = '';
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Whether anybody looks: only then is the list kept new. */
+  show(shown: boolean): void {
+    this._shown = shown;
+    if (shown) {
+      void this.load();
+    }
+  }
+
+  async load(): Promise<void> {
+    this._last = this._storage.snapshots?.last?.id ?? '';
+    if (this._loading) {
+      this._again = true;
+      return;
+    }
+    this._loading = true;
+    try {
+      this.snapshots = await this._storage.requests.snapshots();
+      this.error = '';
+    } catch (error) {
+      this.error = explain(error);
+    }
+    this._loading = false;
+    this._changed.emit();
+    if (this._again) {
+      this._again = false;
+      await this.load();
+    }
+  }
+
+  /** What a snapshot changed, or what is different in the newest one. */
+  compare(snapshot: ISnapshot, withNewest: boolean): Promise<IComparison> {
+    const { requests } = this._storage;
+    return withNewest
+      ? requests.compareSnapshots('latest', snapshot.id)
+      : requests.compareSnapshots(snapshot.id);
+  }
+
+  private _shown = false;
+  private _loading = false;
+  private _again = false;
+  private _last = '';
+  private readonly _changed = new Signal<this, void>(this);
+}

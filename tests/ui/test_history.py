@@ -1,0 +1,256 @@
+"""The past: the timeline, versions of a file, and what comes back from it."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from .panel import Panel
+from .server import TOKEN, Lab
+
+
+def ask(lab: Lab, route: str):
+    request = urllib.request.Request(
+        f"{lab.url}/jupyter-storage/api/v1/{route}", headers={"Authorization": f"token {TOKEN}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return json.load(response)
+
+
+def versions(lab: Lab, path: str) -> list[dict]:
+    try:
+        return ask(lab, f"versions/{quote(path)}")["versions"]
+    except urllib.error.HTTPError:
+        return []
+
+
+def wait_for(condition, seconds: float = 60):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+    return found
+
+
+def wait_for_version(lab: Lab, name: str, count: int) -> None:
+    """Wait until snapshots have so many versions, the last of which is the present one."""
+
+    def there() -> bool:
+        found = versions(lab, name)
+        return len(found) >= count and found[0]["current"]
+
+    wait_for(there)
+
+
+def save(lab: Lab, name: str, content: str) -> None:
+    """Write a file of the project, and wait until a snapshot has it."""
+    path = lab.project / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    wait_for(lambda: any(each["current"] for each in versions(lab, name)))
+
+
+def notebook(**sources: str) -> str:
+    cells = [
+        {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": identifier,
+            "metadata": {},
+            "outputs": [],
+            "source": source,
+        }
+        for identifier, source in sources.items()
+    ]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
+    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+
+
+@pytest.fixture
+def file_browser(panel: Panel, page: Page) -> Locator:
+    """JupyterLab's own file browser, at the project directory."""
+    page.evaluate(
+        """async () => {
+          const { commands } = window.jupyterapp;
+          await commands.execute('filebrowser:activate');
+          await commands.execute('filebrowser:go-to-path', { path: '/' });
+          await commands.execute('filebrowser:refresh');
+        }"""
+    )
+    browser = page.locator(".jp-FileBrowser:visible")
+    yield browser
+    page.get_by_role("tab", name="Storage", exact=True).click()
+    expect(panel.node).to_be_visible()
+
+
+def open_versions(page: Page, file_browser: Locator, name: str) -> Locator:
+    item = file_browser.locator(".jp-DirListing-item").filter(has_text=name)
+    item.click(button="right")
+    page.locator(".lm-Menu").get_by_role("menuitem", name="Versions…").click()
+    widget = page.locator(".jp-Storage-versions:visible")
+    expect(widget.locator(".jp-Storage-version")).to_have_attribute("aria-busy", "false")
+    return widget
+
+
+def details(snapshot: Locator) -> Locator:
+    """What an opened snapshot of the timeline shows below itself."""
+    return snapshot.locator("xpath=..").locator(".jp-Storage-details")
+
+
+def open_file(page: Page, path: str) -> None:
+    page.evaluate(
+        """async path => {
+          await window.jupyterapp.commands.execute('docmanager:open', { path });
+        }""",
+        path,
+    )
+
+
+def edit_cell(page: Page, index: int, text: str) -> None:
+    cell = page.locator(".jp-NotebookPanel:visible .jp-Cell .cm-content").nth(index)
+    cell.click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type(text)
+    page.keyboard.press("ControlOrMeta+s")
+    expect(page.locator(".lm-TabBar-tab.jp-mod-current.jp-mod-dirty")).to_have_count(0)
+
+
+def test_a_cell_of_a_notebook_edited_three_times_comes_back_from_the_first_version(
+    page: Page, lab: Lab, file_browser: Locator
+):
+    name = "edited.ipynb"
+    save(lab, name, notebook(load="load('first')", train="train(1)"))
+    open_file(page, name)
+    expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text("load('first')")
+    for number in (2, 3, 4):
+        edit_cell(page, 0, f"load({number})")
+        edit_cell(page, 1, f"train({number})")
+        wait_for_version(lab, name, number)
+    widget = open_versions(page, file_browser, name)
+    widget.locator(".jp-Storage-versionButton").last.click()
+    cell = widget.get_by_role("region", name="Cell 1 has changed")
+    expect(cell).to_contain_text("-load('first')")
+    expect(cell).to_contain_text("+load(4)")
+    expect(widget.get_by_role("region", name="Cell 2 has changed")).to_be_visible()
+    cell.get_by_role("button", name="Restore cell 1 of this version").click()
+    expect(page.locator(".Toastify")).to_contain_text("Cell 1 of “edited.ipynb” is as it was")
+    expect(cell).to_have_count(0)
+    expect(widget).to_contain_text("1 cell is the same")
+    saved = json.loads((lab.project / name).read_text())
+    sources = ["".join(each["source"]) for each in saved["cells"]]
+    assert sources == ["load('first')", "train(4)"]
+    page.get_by_role("tab", name=name, exact=True).click()
+    shown = page.locator(".jp-NotebookPanel:visible .jp-Cell .cm-content")
+    expect(shown.nth(0)).to_have_text("load('first')")
+    expect(shown.nth(1)).to_have_text("train(4)")
+
+
+def test_a_file_comes_back_from_a_right_click_and_can_be_undone(
+    page: Page, lab: Lab, file_browser: Locator
+):
+    name = "notes.txt"
+    save(lab, name, "the first\nline two\n")
+    save(lab, name, "the second\nline two\n")
+    open_file(page, name)
+    editor = page.locator(".jp-FileEditor:visible .cm-content")
+    expect(editor).to_contain_text("the second")
+    widget = open_versions(page, file_browser, name)
+    items = widget.locator(".jp-Storage-versionButton")
+    expect(items).to_have_count(2)
+    expect(items.first).to_contain_text("as it is now")
+    # Opened with the newest one that differs.
+    expect(items.last).to_have_attribute("aria-current", "true")
+    expect(widget.locator(".jp-Storage-diff")).to_contain_text("-the first")
+    widget.get_by_role("button", name="Restore This Version").click()
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("A snapshot is taken first")
+    dialog.get_by_role("button", name="Restore").click()
+    toast = page.locator(".Toastify__toast").filter(has_text="“notes.txt” is as it was")
+    expect(toast).to_be_visible()
+    assert (lab.project / name).read_text() == "the first\nline two\n"
+    expect(widget).to_contain_text("still as it was in this version")
+    toast.get_by_role("button", name="Undo").click()
+    expect(widget.locator(".jp-Storage-diff")).to_contain_text("+the second")
+    assert (lab.project / name).read_text() == "the second\nline two\n"
+    page.get_by_role("tab", name=name, exact=True).click()
+    expect(editor).to_contain_text("the second")
+
+
+def test_versions_are_moved_through_with_the_keyboard(page: Page, lab: Lab, file_browser: Locator):
+    for content in ("one", "two", "three"):
+        save(lab, "keys.txt", content)
+    widget = open_versions(page, file_browser, "keys.txt")
+    items = widget.locator(".jp-Storage-versionButton")
+    items.first.focus()
+    page.keyboard.press("End")
+    expect(items.nth(2)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(items.nth(2)).to_have_attribute("aria-current", "true")
+    expect(widget.locator(".jp-Storage-diff")).to_contain_text("-one")
+    page.keyboard.press("ArrowUp")
+    expect(items.nth(1)).to_be_focused()
+
+
+def test_a_file_that_no_snapshot_has_says_so(
+    page: Page, lab: Lab, file_browser: Locator, complaints
+):
+    (lab.project / ".storageignore").write_text("ignored.txt\n")
+    (lab.project / "ignored.txt").write_text("x")
+    page.evaluate("() => window.jupyterapp.commands.execute('filebrowser:refresh')")
+    widget = open_versions(page, file_browser, "ignored.txt")
+    expect(widget).to_contain_text("No snapshot has this file")
+    complaints.clear()
+
+
+def test_the_timeline_tells_what_changed_and_leads_to_the_file(panel: Panel, lab: Lab, page: Page):
+    save(lab, "timeline.txt", "one")
+    save(lab, "timeline.txt", "two")
+    history = panel.node.locator(".jp-Storage-history")
+    newest = history.locator(".jp-Storage-snapshotButton").first
+    expect(newest).to_contain_text("•1")
+    newest.click()
+    opened = details(newest)
+    expect(opened).to_contain_text("Changed in this snapshot:")
+    opened.get_by_role("button", name="timeline.txt, changed: show versions").click()
+    widget = page.locator(".jp-Storage-versions:visible")
+    expect(widget.locator(".jp-Storage-versionButton")).to_have_count(2)
+    opened.get_by_role("button", name="Compare with Now").click()
+    expect(opened).to_contain_text("Different in the newest snapshot:")
+    expect(opened).to_contain_text("No file differs.")
+
+
+def test_a_snapshot_is_browsed_and_a_folder_of_it_restored(panel: Panel, lab: Lab, page: Page):
+    save(lab, "folder/inner.txt", "inner")
+    (lab.project / "folder/inner.txt").unlink()
+    wait_for(lambda: ask(lab, "snapshots/latest/diff")["removed"])
+    history = panel.node.locator(".jp-Storage-history")
+    second = history.locator(".jp-Storage-snapshotButton").nth(1)
+    second.click()
+    details(second).get_by_role("button", name="Browse").click()
+    widget = page.locator(".jp-Storage-browse:visible")
+    widget.get_by_role("button", name="folder", exact=True).click()
+    expect(widget).to_contain_text("inner.txt")
+    widget.get_by_role("button", name="Project directory").click()
+    widget.get_by_role("button", name="Restore folder").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Restore").click()
+    expect(page.locator(".Toastify")).to_contain_text("“folder” is as it was")
+    assert (lab.project / "folder/inner.txt").read_text() == "inner"
+
+
+def test_everything_comes_back_into_a_folder(panel: Panel, lab: Lab, page: Page, tmp_path: Path):
+    save(lab, "whole.txt", "as it was")
+    history = panel.node.locator(".jp-Storage-history")
+    newest = history.locator(".jp-Storage-snapshotButton").first
+    newest.click()
+    details(newest).get_by_role("button", name="Restore…").click()
+    panel.dialog_button("Into a Folder…").click()
+    page.locator(".jp-Dialog input").fill("brought-back")
+    panel.dialog_button("Restore").click()
+    expect(page.locator(".Toastify")).to_contain_text("are in “brought-back”")
+    assert (lab.project / "brought-back/whole.txt").read_text() == "as it was"
