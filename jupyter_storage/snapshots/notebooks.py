@@ -221,7 +221,9 @@ def compare_cells(
             old.value.get(field) != new.value.get(field) for field in ("metadata", "attachments")
         )
         if source or outputs or metadata:
-            text = unified(old.source, new.source) if source else _first_line(new.source)
+            # A cell's last line has no end, and needs none.
+            diff = unified(f"{old.source}\n", f"{new.source}\n")
+            text = diff if source else _first_line(new.source)
             yield CellDifference(
                 "changed", *numbers, there.id, there.type, text, source, outputs, metadata
             )

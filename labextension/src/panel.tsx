@@ -46,7 +46,7 @@ export class StoragePanel extends SidePanel {
         }
       });
     }
-    (this.content as AccordionPanel).setRelativeSizes([28, 32, 10, 10, 20]);
+    (this.content as AccordionPanel).setRelativeSizes([26, 28, 9, 10, 27]);
   }
 
   /** The section with the files, whose toolbar the schema fills. */

@@ -345,9 +345,7 @@ def test_a_notebook_is_compared_cell_by_cell(history, save):
     assert found.cells[2].source.splitlines()[1:] == [
         " x = 1",
         "-y = 2",
-        "\\ No newline at end of file",
         "+y = 3",
-        "\\ No newline at end of file",
     ]
 
 

@@ -232,7 +232,7 @@ export const historyPlugin: JupyterFrontEndPlugin<void> = {
           );
           content.addClass('jp-Storage');
           const widget = new MainAreaWidget({ content });
-          widget.title.label = when;
+          widget.title.label = trans.__('Files at %1', when);
           widget.title.caption = trans.__('Snapshot %1', id.slice(0, 8));
           widget.title.icon = historyIcon;
           return widget;
