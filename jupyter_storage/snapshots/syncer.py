@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import random
+import stat
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_storage.errors import StorageError
 from jupyter_storage.records import SnapshotRecord
+from jupyter_storage.snapshots.capture import Changes, Taken
+from jupyter_storage.snapshots.journal import Batch, Journal
 from jupyter_storage.snapshots.watch import Watcher
 
-__all__ = ["Capture", "Syncer", "Told"]
-
-Capture = Callable[[bool, threading.Event], SnapshotRecord]
-"""Takes a snapshot: ``force``, and an event that asks it to stop."""
+__all__ = ["Capture", "Syncer", "Told", "Wanted"]
 
 _RESCAN = 300.0  # seconds between scans, come what may
 _POLL = 15.0  # seconds between scans where nothing can be watched
-_MOST_PENDING = 10_000
+# A scan may take this share of a core, on average; it costs some 10 µs a file.
+_SHARE, _SCAN_COST = 0.005, 10e-6
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
+_LATE = 60.0  # seconds after which a change should be in the bucket
+_TELL = 1.0  # seconds between looks at what waits
+_MOST_SIZED = 500  # files whose sizes are added up
+_SETTLE = 1.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A capture that is due.
+
+    Attributes
+    ----------
+    force : bool
+        Whether to write a snapshot even if nothing changed.
+    changes : Changes or None
+        What changed since the last one; None for a look at everything.
+    """
+
+    force: bool
+    changes: Changes | None
+
+
+Capture = Callable[[Wanted, threading.Event], Taken]
+"""Takes a snapshot, and is asked to stop by the event."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +59,24 @@ class Told:
     ----------
     capturing : bool
     pending : int
-        Distinct paths that changed since the last capture began.
+        Distinct paths that wait for a capture.
+    pending_bytes : int
+        Size of the files among them; of the first 500.
+    durable : float or None
+        Everything that changed before is captured; seconds since 1970.
+    late : bool
+        Whether something waits for more than a minute.
     record : SnapshotRecord or None
         What the last capture gave.
     error : StorageError or None
         Why the last one failed; it is tried again.
     """
 
-    capturing: bool
-    pending: int
+    capturing: bool = False
+    pending: int = 0
+    pending_bytes: int = 0
+    durable: float | None = None
+    late: bool = False
     record: SnapshotRecord | None = None
     error: StorageError | None = None
 
@@ -53,6 +88,8 @@ class Syncer:
     ----------
     project : Path
         Resolved.
+    journal : Path
+        File that remembers what waits.
     excluded : sequence of Path
         Not watched.
     gitignore : bool
@@ -69,36 +106,51 @@ class Syncer:
         self,
         project: Path,
         *,
+        journal: Path,
         excluded: Sequence[Path],
         gitignore: bool,
         interval: float,
         capture: Capture,
         tell: Callable[[Told], None],
     ) -> None:
+        self._project = project
         self._interval, self._longest = interval, max(10.0, 5 * interval)
         self._capture, self._tell = capture, tell
+        self._journal = Journal(journal)
         self._watcher = Watcher(
-            project, excluded=excluded, gitignore=gitignore, changed=self._changed
+            project,
+            excluded=excluded,
+            gitignore=gitignore,
+            changed=self._changed,
+            lost=self._lost,
         )
+        self._watching = False
         self._condition = threading.Condition()
-        self._pending: set[str] = set()
-        self._first = self._last = 0.0
+        # When the first and the last change came that no capture has begun to take.
+        self._first: float | None = None
+        self._last = 0.0
         self._scan_at = 0.0
         self._not_before = 0.0
         self._pause = _FIRST_PAUSE
-        self._period = _RESCAN
+        self._base: str | None = None
+        self._durable: float | None = None
         self._asked: list[tuple[bool, Future[SnapshotRecord]]] = []
         self._stopping = False
         self._cancel = threading.Event()
-        self._told = Told(False, 0)
+        self._ended = threading.Event()
+        self._told = Told()
+        self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+        self._clock = threading.Thread(target=self._tick, name="snapshot status", daemon=True)
 
     def start(self) -> None:
-        """Begin, with a capture at once."""
+        """Begin, with a look at everything at once."""
+        self._journal.mark_all()
         self._thread.start()
+        self._clock.start()
 
     def now(self, force: bool = False) -> Future[SnapshotRecord]:
-        """Ask for a capture that begins after this call."""
+        """Ask for a look at everything that begins after this call."""
         future: Future[SnapshotRecord] = Future()
         with self._condition:
             if self._stopping:
@@ -117,67 +169,112 @@ class Syncer:
         self._cancel.set()
         # The child has a moment to let go of its lock.
         self._thread.join(5)
+        self._ended.set()
+        self._clock.join(5)
         self._watcher.stop()
+        self._journal.close()
 
-    def _changed(self, path: str) -> None:
+    # What the watcher tells
+
+    def _changed(self, key: str, deep: bool) -> None:
+        self._journal.mark(key, deep=deep)
         now = time.monotonic()
         with self._condition:
-            begins = not self._pending
+            begins = self._first is None
             if begins:
                 self._first = now
-            if len(self._pending) < _MOST_PENDING:
-                self._pending.add(path)
             self._last = now
-            self._condition.notify_all()
+            if begins:
+                self._condition.notify_all()
         if begins:
             self._say()
 
+    def _lost(self) -> None:
+        with self._condition:
+            self._watching = False
+            self._scan_at = 0.0
+        self._changed("", True)
+
+    # When to capture
+
     def _run(self) -> None:
-        if not self._watcher.start():
-            self._period = _POLL
+        self._watching = self._watcher.start()
         while True:
             with self._condition:
                 while not self._asked and not self._stopping and (wait := self._wait()) > 0:
                     self._condition.wait(wait)
                 last = self._stopping
                 asked, self._asked = self._asked, []
-                pending, self._pending = self._pending, set()
-            self._once(any(force for force, _ in asked), [future for _, future in asked], pending)
+                whole = bool(asked) or not self._watching or time.monotonic() >= self._scan_at
+            # The last events before the end may still be on their way.
+            if last and not whole:
+                whole = not self._watcher.settle(_SETTLE)
+            self._once(any(force for force, _ in asked), [each for _, each in asked], whole)
             if last or self._cancel.is_set():
                 return
 
     def _wait(self) -> float:
         """Seconds until the next capture is due."""
-        now = time.monotonic()
         due = self._scan_at
-        if self._pending:
+        if self._first is not None:
             due = min(due, self._last + self._interval, self._first + self._longest)
-        return max(due, self._not_before) - now
+        return max(due, self._not_before) - time.monotonic()
 
-    def _once(self, force: bool, futures: list[Future[SnapshotRecord]], pending: set[str]) -> None:
+    def _period(self, record: SnapshotRecord) -> float:
+        """Seconds until the next look at everything."""
+        least = _RESCAN if self._watching else _POLL
+        return max(least, (record.files or 0) * _SCAN_COST / _SHARE)
+
+    def _once(self, force: bool, futures: list[Future[SnapshotRecord]], whole: bool) -> None:
+        with self._condition:
+            self._first = None
+        began = time.time()
+        batch = self._journal.take()
+        known = batch.marks is not None and self._base is not None and not whole
+        changes = Changes(self._base or "", batch.marks or ()) if known else None
+        if changes is not None and not changes.marks and not force and not futures:
+            # Nothing at all, even after the last events have arrived.
+            self._say()
+            return
         self._say(capturing=True)
         try:
-            record = self._capture(force, self._cancel)
+            taken = self._capture(Wanted(force, changes), self._cancel)
         except Exception as problem:
             error = problem if isinstance(problem, StorageError) else _unexpected(problem)
-            with self._condition:
-                if not self._pending:
-                    self._first = self._last = time.monotonic()
-                self._pending |= pending
-                jitter = random.uniform(0.8, 1.2)  # noqa: S311
-                self._not_before = time.monotonic() + self._pause * jitter
-                self._scan_at = self._not_before
-                self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-            self._say(error=error)
+            self._put_off(error)
             for future in futures:
                 future.set_exception(error)
         else:
-            with self._condition:
-                self._pause, self._not_before = _FIRST_PAUSE, 0.0
-                self._scan_at = time.monotonic() + self._period
-            self._say(record=record)
+            self._succeed(taken, batch, began, scanned=changes is None)
             for future in futures:
-                future.set_result(record)
+                future.set_result(taken.record)
+
+    def _put_off(self, error: StorageError) -> None:
+        with self._condition:
+            now = time.monotonic()
+            if self._first is None:
+                self._first = self._last = now
+            jitter = random.uniform(0.8, 1.2)  # noqa: S311
+            self._not_before = now + self._pause * jitter
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._say(error=error)
+
+    def _succeed(self, taken: Taken, batch: Batch, began: float, *, scanned: bool) -> None:
+        self._journal.done(batch, taken.failed)
+        with self._condition:
+            self._base, self._durable = taken.tree, began
+            self._pause, self._not_before = _FIRST_PAUSE, 0.0
+            if scanned:
+                self._scan_at = time.monotonic() + self._period(taken.record)
+        self._say(record=taken.record)
+
+    # What to tell
+
+    def _tick(self) -> None:
+        """Keep the numbers true while a capture runs, or fails and fails again."""
+        while not self._ended.wait(_TELL):
+            if self._first is not None or self._told.pending:
+                self._say()
 
     def _say(
         self,
@@ -186,16 +283,32 @@ class Syncer:
         record: SnapshotRecord | None = None,
         error: StorageError | None = None,
     ) -> None:
-        with self._condition:
+        with self._telling:
+            waiting = self._journal.waiting(_MOST_SIZED)
             ended = record is not None or error is not None
+            durable = self._durable
+            if durable is not None and waiting.since is not None:
+                durable = max(durable, waiting.since)
             told = Told(
                 capturing=self._told.capturing and not ended if capturing is None else capturing,
-                pending=len(self._pending),
+                pending=waiting.paths,
+                pending_bytes=self._size(waiting.some),
+                durable=durable,
+                late=waiting.since is not None and time.time() - waiting.since > _LATE,
                 record=record or self._told.record,
                 error=error if ended else self._told.error,
             )
-            self._told = told
-        self._tell(told)
+            if told != self._told:
+                self._told = told
+                self._tell(told)
+
+    def _size(self, keys: Sequence[str]) -> int:
+        size = 0
+        for key in keys:
+            with suppress(OSError):
+                status = (self._project / key).lstat()
+                size += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        return size
 
 
 def _unexpected(problem: Exception) -> StorageError:

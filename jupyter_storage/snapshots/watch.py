@@ -1,10 +1,10 @@
-"""Notices that something changed. Events are hints; the scan that follows is the truth."""
+"""Notices that something changed. Events are hints; scans at intervals are the truth."""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,13 +24,12 @@ from watchdog.observers import Observer
 
 from jupyter_storage.snapshots.ignore import GIT, NAMES, Rules
 
+if sys.platform == "linux":
+    from jupyter_storage.snapshots.inotify import TreeWatch
+
 __all__ = ["Watcher"]
 
-# watchdog warns when a new directory is reported while it is being walked: nothing is lost by it.
-warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, r"watchdog\.")
 
-# Opening and reading must not count: watching 20,000 directories would never end, for the walk
-# that adds them opens each. A directory's own change says nothing that its files do not.
 _EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileModifiedEvent,
@@ -42,16 +41,20 @@ _EVENTS: list[type[FileSystemEvent]] = [
     DirMovedEvent,
 ]
 
-# The kernel's queue holds 16,384 events: with more directories than that, a rebuild after an
-# overflow overflows again, for ever.
+# The kernel's queue holds 16,384 events: with more directories than that, whatever touches each
+# of them overflows it.
 _MOST_DIRECTORIES = 15_000
 
 # No events arrive for what other machines change.
 _NETWORK = ("nfs", "cifs", "smb", "fuse", "9p", "afs", "ceph", "lustre", "glusterfs")
 
 
-class Watcher(FileSystemEventHandler):
+class Watcher:
     """Calls back for every changed path that snapshots would hold.
+
+    Directories that snapshots leave out are not watched, on Linux. Elsewhere watchdog watches them
+    with the rest, for its interface to those systems takes whole trees, and they are passed over
+    here.
 
     Parameters
     ----------
@@ -62,7 +65,10 @@ class Watcher(FileSystemEventHandler):
     gitignore : bool
         Whether ``.gitignore`` files count in work trees of git.
     changed : Callable
-        Called in other threads with a path below the project directory.
+        Called in other threads with a path below the project directory, and whether all below
+        it may have changed as well; the empty path is the project directory.
+    lost : Callable
+        Called in other threads when nothing is noticed any more, and scans at intervals must do.
     """
 
     def __init__(
@@ -70,15 +76,21 @@ class Watcher(FileSystemEventHandler):
         project: Path,
         *,
         excluded: Sequence[Path],
-        changed: Callable[[str], None],
+        changed: Callable[[str, bool], None],
+        lost: Callable[[], None],
         gitignore: bool,
     ) -> None:
-        self._project, self._changed = str(project), changed
+        self._project, self._changed, self._lost = str(project), changed, lost
         self._above = Rules.of_project(project, gitignore=gitignore)
         self._excluded = tuple(str(path.resolve()) for path in excluded)
         self._rules: dict[str, Rules] = {}
         self._lock = threading.Lock()
-        self._observer = Observer()
+        self._watch: TreeWatch | _ObservedTree | None = None
+
+    @property
+    def directories(self) -> frozenset[str]:
+        """The directories that are watched one by one."""
+        return self._watch.directories if self._watch is not None else frozenset()
 
     def start(self) -> bool:
         """Begin to watch.
@@ -89,35 +101,54 @@ class Watcher(FileSystemEventHandler):
             False where it cannot be done, and scans at intervals must do instead: too many
             directories, a network disk, or the kernel's limits on watches and files.
         """
-        if _is_network_disk(self._project) or self._has_many_directories():
+        if _is_network_disk(self._project):
             return False
         try:
-            self._observer.schedule(self, self._project, recursive=True, event_filter=_EVENTS)
-            self._observer.start()
+            if sys.platform == "linux":
+                self._watch = TreeWatch(
+                    self._project,
+                    enters=lambda key: not self._leaves_out(key, directory=True),
+                    changed=self._tell,
+                    overflowed=lambda: self._changed("", True),
+                    lost=self._lost,
+                    most=_MOST_DIRECTORIES,
+                )
+            else:
+                self._watch = _ObservedTree(self._project, self._tell)
+            self._watch.start()
         except OSError:
-            self._observer.unschedule_all()
-            return False
-        return True
+            self._watch = None
+        return self._watch is not None
 
     def stop(self) -> None:
         """Stop watching."""
-        if self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join(5)
+        if self._watch is not None:
+            self._watch.stop()
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
+    def settle(self, timeout: float) -> bool:
+        """Wait until all that happened before this call was told; False if nobody can say."""
+        return self._watch is not None and self._watch.settle(timeout)
+
+    def _tell(self, key: str, *, directory: bool, new: bool) -> None:
         """Hand a change on, unless snapshots leave its path out."""
-        for path in {event.src_path, event.dest_path} - {""}:
-            key = os.path.relpath(os.fsdecode(path), self._project)
-            if key == "." or key.startswith("../"):
-                continue
-            if key.rpartition("/")[2] in {GIT, *NAMES}:
-                with self._lock:
-                    self._rules.clear()
-            if not self._leaves_out(os.fsdecode(path), key, event.is_directory):
-                self._changed(key)
+        above, _, name = key.rpartition("/")
+        if name == GIT or name in NAMES:
+            with self._lock:
+                self._rules.clear()
+            if self._watch is not None and not self._leaves_out(above, directory=True):
+                try:
+                    # What was left out may be wanted now, and the other way round.
+                    self._watch.add(above)
+                except OSError:
+                    self._watch.stop()
+                    self._lost()
+        if not self._leaves_out(key, directory=directory):
+            self._changed(key, directory and new)
 
-    def _leaves_out(self, path: str, key: str, directory: bool) -> bool:
+    def _leaves_out(self, key: str, *, directory: bool) -> bool:
+        if not key:
+            return False
+        path = f"{self._project}/{key}"
         for excluded in self._excluded:
             if path == excluded or path.startswith(excluded + "/"):
                 return True
@@ -138,17 +169,38 @@ class Watcher(FileSystemEventHandler):
             self._rules[base] = above.enter(base, f"{self._project}/{base}")
         return self._rules[base]
 
-    def _has_many_directories(self) -> bool:
-        pending, count = [self._project], 0
-        while pending and count <= _MOST_DIRECTORIES:
-            count += 1
-            try:
-                with os.scandir(pending.pop()) as scan:
-                    pending += [e.path for e in scan if e.is_dir(follow_symlinks=False)]
-            except OSError:
-                # Gone, or closed to us: there is nothing to watch in it.
-                continue
-        return count > _MOST_DIRECTORIES
+
+class _ObservedTree(FileSystemEventHandler):
+    """A whole tree, watched by watchdog: what there is besides Linux."""
+
+    directories: frozenset[str] = frozenset()
+
+    def __init__(self, root: str, changed: Callable[..., None]) -> None:
+        self._root, self._changed = root, changed
+        self._observer = Observer()
+
+    def start(self) -> None:
+        self._observer.schedule(self, self._root, recursive=True, event_filter=_EVENTS)
+        self._observer.start()
+
+    def stop(self) -> None:
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join(5)
+
+    def add(self, key: str) -> None:
+        """Do nothing: all is watched."""
+
+    def settle(self, timeout: float) -> bool:
+        """Nobody can say."""
+        return False
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        new = not isinstance(event, DirDeletedEvent)
+        for path in {event.src_path, event.dest_path} - {""}:
+            key = os.path.relpath(os.fsdecode(path), self._root)
+            if key != "." and not key.startswith("../"):
+                self._changed(key, directory=event.is_directory, new=new)
 
 
 def _is_network_disk(path: str) -> bool:

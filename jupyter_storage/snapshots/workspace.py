@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from jupyter_storage.records import (
 )
 from jupyter_storage.redact import redact
 from jupyter_storage.snapshots import startup, worker
+from jupyter_storage.snapshots.capture import Taken
 from jupyter_storage.snapshots.child import Child
 from jupyter_storage.snapshots.home import Home
 from jupyter_storage.snapshots.names import find_snapshot
@@ -35,7 +37,7 @@ from jupyter_storage.snapshots.place import restic_environment
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.restore import Progress, restore
 from jupyter_storage.snapshots.rewind import plan_rewind, rewind
-from jupyter_storage.snapshots.syncer import Syncer, Told
+from jupyter_storage.snapshots.syncer import Syncer, Told, Wanted
 from jupyter_storage.snapshots.views import newest, to_record
 
 __all__ = ["Workspace"]
@@ -336,6 +338,7 @@ class Workspace:
             excluded=self._excluded_here(),
             gitignore=self._gitignore,
             interval=self._interval,
+            journal=self.state / "journal.sqlite",
             capture=self._capture,
             tell=self._heard,
         )
@@ -407,12 +410,20 @@ class Workspace:
         """Whatever snapshots must not hold: our own, and the repository itself."""
         return [*self._excluded, *self._home.directories()]
 
-    def _capture(self, force: bool, cancel: threading.Event) -> SnapshotRecord:
+    def _capture(self, wanted: Wanted, cancel: threading.Event) -> Taken:
+        request = self._request(wanted.force)
+        if wanted.changes is not None:
+            request |= {"base": wanted.changes.base, "dirty": wanted.changes.marks}
         with self._still:
-            return self._child.capture(self._request(force), cancel).record
+            return self._child.capture(request, cancel)
 
     def _heard(self, told: Told) -> None:
-        changes: dict[str, Any] = {"pending": told.pending}
+        changes: dict[str, Any] = {
+            "pending": told.pending,
+            "pending_bytes": told.pending_bytes,
+            "durable": told.durable and datetime.fromtimestamp(told.durable, timezone.utc),
+            "late": told.late,
+        }
         if told.record is not None:
             changes |= {"last": told.record, "failures": told.record.failures}
         changes |= {"error": None, "hint": None}

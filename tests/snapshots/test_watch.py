@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import queue
+import shutil
 import time
 from pathlib import Path
 
 import pytest
+from watchdog.observers.inotify_c import InotifyFD
 
 from jupyter_storage.snapshots import watch
 from jupyter_storage.snapshots.watch import Watcher
@@ -25,8 +28,15 @@ def seen(project):
     (project / "excluded").mkdir()
     (project / ".storageignore").write_text("ignored/\n*.tmp\n")
     (project / "ignored").mkdir()
-    watcher = Watcher(project, excluded=[project / "excluded"], gitignore=True, changed=changes.put)
+    watcher = Watcher(
+        project,
+        excluded=[project / "excluded"],
+        gitignore=True,
+        changed=lambda key, deep: changes.put(key),
+        lost=lambda: changes.put("LOST"),
+    )
     assert watcher.start()
+    changes.watcher = watcher
     yield changes
     watcher.stop()
 
@@ -84,6 +94,104 @@ def test_reading_is_no_change(project, seen):
     assert until(seen, "last") == {"last"}
 
 
+def test_what_snapshots_leave_out_is_not_watched(project, seen):
+    (project / "sub/ignored").mkdir(parents=True)
+    until(seen, "sub")
+    (project / "last").write_text("x")
+    until(seen, "last")
+    assert seen.watcher.directories == {"", "sub"}
+    (project / ".storageignore").write_text("")
+    until(seen, ".storageignore")
+    assert seen.watcher.directories == {"", "sub", "ignored", "sub/ignored"}
+
+
+def test_moved_directories_are_watched_under_their_new_names(project, seen):
+    (project / "one/two").mkdir(parents=True)
+    until(seen, "one")
+    (project / "one").rename(project / "other")
+    until(seen, "other")
+    (project / "other/two/x").write_text("x")
+    assert "one/two/x" not in until(seen, "other/two/x")
+    (project / "other").rename(project.parent / "outside")
+    until(seen, "other")
+    (project.parent / "outside/two/y").write_text("y")
+    (project / "last").write_text("x")
+    assert until(seen, "last") == {"last"}
+    assert seen.watcher.directories == {""}
+
+
+def test_a_directory_that_comes_and_goes(project, seen):
+    for number in range(50):
+        (project / "a/b").mkdir(parents=True)
+        (project / f"a/b/{number}").write_text("x")
+        shutil.rmtree(project / "a")
+    (project / "a/b").mkdir(parents=True)
+    (project / "last").write_text("x")
+    until(seen, "last")
+    (project / "a/b/x").write_text("x")
+    until(seen, "a/b/x")
+
+
+def test_all_that_happened_is_told_when_it_has_settled(project, seen):
+    for number in range(500):
+        (project / f"file{number}").write_text("x")
+    assert seen.watcher.settle(10)
+    found = set()
+    while not seen.empty():
+        found.add(seen.get_nowait())
+    assert found == {f"file{number}" for number in range(500)}
+
+
+def test_an_overflow_is_told_as_a_change_of_everything(project, seen):
+    """The kernel's own queue: nobody reads it while it fills."""
+    (project / "sub").mkdir()
+    until(seen, "sub")
+    with seen.watcher._watch._lock:
+        for number in range(6000):
+            (project / f"file{number}").write_text("x")
+        (project / "new/below").mkdir(parents=True)
+    until(seen, "")
+    assert {"new", "new/below"} <= seen.watcher.directories
+    (project / "new/below/x").write_text("x")
+    until(seen, "new/below/x")
+
+
+def test_the_end_of_the_project_directory_is_told(project, seen):
+    shutil.rmtree(project)
+    until(seen, "LOST")
+
+
+def test_the_death_of_the_watching_thread_is_told(project, seen):
+    reader = seen.watcher._watch._reader
+    reader.handle_event = lambda event: 1 / 0
+    (project / "x").write_text("x")
+    until(seen, "LOST")
+    reader.join(5)
+    assert not reader.is_alive()
+
+
+def test_too_many_directories_later_on_are_told(project, seen):
+    seen.watcher._watch._most = 5
+    (project / "a/b/c/d/e/f").mkdir(parents=True)
+    until(seen, "LOST")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EMFILE])
+def test_the_limits_of_the_kernel_are_noticed_in_any_directory(project, monkeypatch, code):
+    (project / "a/b").mkdir(parents=True)
+    add = InotifyFD.add_callback
+
+    def limited(self, path, *rest):
+        if path.endswith(b"/b"):
+            raise OSError(code, "limit reached")
+        return add(self, path, *rest)
+
+    monkeypatch.setattr(InotifyFD, "add_callback", limited)
+    watcher = Watcher(project, excluded=[], gitignore=True, changed=print, lost=print)
+    assert watcher.start() is False
+    watcher.stop()
+
+
 @pytest.mark.parametrize(
     ("limit", "value"),
     [("_MOST_DIRECTORIES", 1), ("_NETWORK", ("ext", "overlay", "tmpfs", "xfs", "btrfs"))],
@@ -91,6 +199,6 @@ def test_reading_is_no_change(project, seen):
 def test_where_nothing_can_be_watched_it_says_so(project, monkeypatch, limit, value):
     (project / "a/b").mkdir(parents=True)
     monkeypatch.setattr(watch, limit, value)
-    watcher = Watcher(project, excluded=[], gitignore=True, changed=print)
+    watcher = Watcher(project, excluded=[], gitignore=True, changed=print, lost=print)
     assert watcher.start() is False
     watcher.stop()

@@ -1,0 +1,328 @@
+"""What the syncer captures, when, and what it tells."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+import time
+
+import pytest
+from oracle import PASSWORD, tree_of
+
+from jupyter_storage.errors import Unreachable
+from jupyter_storage.snapshots import syncer as syncers
+from jupyter_storage.snapshots.capture import Memory, take
+from jupyter_storage.snapshots.child import Child
+from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.snapshots.restore import restore
+from jupyter_storage.snapshots.syncer import Syncer
+
+TAGS = ("workspace:test",)
+
+
+class Run:
+    """A syncer on a real repository, and what it wanted and told."""
+
+    def __init__(self, project, state, repository, capture=None):
+        self.wanted, self.told, self.error = [], [], None
+        self._repository, self._memory = repository, Memory(repository)
+        self.project = project
+        self.syncer = Syncer(
+            project,
+            journal=state / "journal.sqlite",
+            excluded=[],
+            gitignore=True,
+            interval=0.2,
+            capture=capture or self._capture,
+            tell=self.told.append,
+        )
+
+    def _capture(self, wanted, cancel):
+        self.wanted.append(wanted)
+        if self.error is not None:
+            raise self.error
+        return take(
+            self._repository,
+            self.project,
+            tags=TAGS,
+            force=wanted.force,
+            changes=wanted.changes,
+            memory=self._memory,
+            cancel=cancel,
+        )
+
+    def wait(self, condition, seconds=30):
+        end = time.monotonic() + seconds
+        while not (self.told and condition(self.told[-1])):
+            assert time.monotonic() < end, self.told[-1:]
+            time.sleep(0.02)
+        return self.told[-1]
+
+    def idle(self):
+        return self.wait(lambda told: told.record and not told.capturing and not told.pending)
+
+
+@pytest.fixture
+def start(project, open_repository, restic, tmp_path):
+    runs = []
+
+    def start(**options):
+        runs.append(Run(project.resolve(), tmp_path / "state", open_repository(), **options))
+        runs[-1].syncer.start()
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.syncer.stop(5)
+
+
+def test_the_first_look_is_at_everything_and_then_at_what_changed(start, project):
+    (project / "sub").mkdir()
+    (project / "sub/a").write_text("a")
+    run = start()
+    run.idle()
+    assert run.wanted[0].changes is None
+    (project / "sub/a").write_text("changed")
+    run.wait(lambda told: told.record and told.record.files_changed == 1)
+    run.idle()
+    assert [mark for mark, _ in run.wanted[-1].changes.marks] == ["sub/a"]
+
+
+def test_whoever_asks_gets_a_look_at_everything(start, project):
+    run = start()
+    run.idle()
+    assert run.syncer.now().result(30).files == 0
+    assert run.wanted[-1].changes is None
+
+
+def test_what_waits_is_told_with_its_size(start, project):
+    run = start()
+    before = run.idle().durable
+    run.error = Unreachable("The store is away")
+    (project / "a").write_bytes(bytes(1234))
+    (project / "b").write_bytes(bytes(1000))
+    told = run.wait(lambda told: told.error and told.pending == 2 and not told.capturing)
+    assert told.pending_bytes == 2234
+    assert not told.late
+    assert before <= told.durable <= time.time()
+    failed_at = told.durable
+    time.sleep(1.2)
+    assert run.told[-1].durable == failed_at
+    run.error = None
+    run.wait(lambda told: told.error is None and told.record.files == 2)
+    assert run.idle().durable > failed_at
+    assert run.told[-1].pending_bytes == 0
+
+
+def test_what_waits_for_long_is_late(start, project, monkeypatch):
+    monkeypatch.setattr(syncers, "_LATE", 1.5)
+    run = start()
+    run.idle()
+    run.error = Unreachable("The store is away")
+    (project / "a").write_text("a")
+    run.wait(lambda told: told.pending == 1)
+    assert not run.told[-1].late
+    run.wait(lambda told: told.late)
+    run.error = None
+    run.wait(lambda told: not told.late)
+    run.idle()
+
+
+def test_a_capture_that_hangs_is_late_too(start, project, monkeypatch, open_repository):
+    monkeypatch.setattr(syncers, "_LATE", 1.0)
+    go_on = threading.Event()
+
+    def capture(wanted, cancel):
+        go_on.wait(30)
+        return take(open_repository(), project, tags=TAGS)
+
+    run = start(capture=capture)
+    assert run.wait(lambda told: told.late).capturing
+    go_on.set()
+    assert not run.idle().late
+
+
+def test_where_nothing_can_be_watched_scans_find_what_changed(start, project, monkeypatch):
+    monkeypatch.setattr(syncers, "_POLL", 0.5)
+    monkeypatch.setattr("jupyter_storage.snapshots.watch._MOST_DIRECTORIES", 1)
+    (project / "sub").mkdir()
+    run = start()
+    run.idle()
+    (project / "sub/a").write_text("a")
+    run.wait(lambda told: told.record.files == 1)
+    assert all(wanted.changes is None for wanted in run.wanted)
+
+
+def test_when_watching_ends_scans_go_on(start, project, monkeypatch):
+    monkeypatch.setattr(syncers, "_POLL", 0.5)
+    run = start()
+    run.idle()
+    run.syncer._watcher._watch._reader.handle_event = lambda event: 1 / 0
+    (project / "a").write_text("a")
+    run.wait(lambda told: told.record.files == 1)
+    (project / "b").write_text("b")
+    run.wait(lambda told: told.record.files == 2)
+
+
+def test_the_last_capture_holds_what_changed_before_the_end(start, project):
+    run = start()
+    run.idle()
+    count = len(run.wanted)
+    for number in range(200):
+        (project / f"file{number}").write_text("x")
+    run.syncer.stop(10)
+    assert run.told[-1].record.files == 200
+    assert all(wanted.changes is not None for wanted in run.wanted[count:])
+
+
+def test_a_scan_takes_a_bounded_share_of_a_core(start, project):
+    run = start()
+    record = run.idle().record
+    assert run.syncer._period(record) == 300
+    assert run.syncer._period(type(record)(**{**fields(record), "files": 1_000_000})) == 2000
+
+
+def fields(record):
+    return {name: getattr(record, name) for name in type(record).__dataclass_fields__}
+
+
+def test_failures_are_tried_again_with_the_next_capture(start, project, monkeypatch):
+    from jupyter_storage.snapshots.contents import ContentReader, Unreadable
+
+    run = start()
+    run.idle()
+    read = ContentReader.read
+
+    def refusing(self, directory, name, names):
+        if name == "busy":
+            raise Unreadable("It changes all the time")
+        return read(self, directory, name, names)
+
+    monkeypatch.setattr(ContentReader, "read", refusing)
+    (project / "busy").write_text("1")
+    (project / "calm").write_text("1")
+    told = run.wait(lambda told: told.record.files == 1 and not told.pending)
+    assert [failure.path for failure in told.record.failures] == ["busy"]
+    monkeypatch.undo()
+    (project / "calm").write_text("2")
+    run.wait(lambda told: told.record.files == 2)
+    assert run.idle().record.failures == ()
+
+
+@pytest.mark.slow
+def test_a_burst_of_directories_beyond_all_limits_loses_nothing(
+    start, project, monkeypatch, open_repository, tmp_path
+):
+    """More directories than are watched, made faster than the kernel's queue holds events."""
+    monkeypatch.setattr(syncers, "_POLL", 1.0)
+    run = start()
+    run.idle()
+    for number in range(20_000):
+        path = project / f"{number % 20}/{number // 20}"
+        path.mkdir(parents=True)
+        if number % 4 == 0:
+            (path / "file").write_text(str(number))
+    run.wait(lambda told: told.record.files == 5000, 120)
+    for number in range(0, 20_000, 400):
+        (project / f"{number % 20}/{number // 20}/late").write_text("late")
+    run.wait(lambda told: told.record.files == 5050, 120)
+    assert not run.syncer._watching
+    run.syncer.stop(20)
+    repository = open_repository()
+    repository.refresh()
+    target = tmp_path / "out"
+    assert restore(repository, repository.snapshots()[-1], target).failures == ()
+    assert tree_of(target) == tree_of(project)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("journal", ["wal", "delete"])
+def test_fifty_of_fifty_databases_are_whole_under_a_writer(
+    start, project, open_repository, tmp_path, journal
+):
+    path = project / "data.db"
+    connection = sqlite3.connect(path)
+    connection.execute(f"pragma journal_mode={journal}")
+    connection.execute("create table t (a integer, b blob)")
+    connection.close()
+    stop = threading.Event()
+
+    def write():
+        connection = sqlite3.connect(path, timeout=30)
+        number = 0
+        while not stop.is_set():
+            with connection:
+                for _ in range(20):
+                    number += 1
+                    connection.execute("insert into t values (?, ?)", (number, os.urandom(500)))
+                connection.execute("delete from t where a < ?", (number - 2000,))
+            time.sleep(0.002)
+        connection.close()
+
+    run = start()
+    run.idle()
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        records = [run.syncer.now(force=True).result(60) for _ in range(25)]
+    finally:
+        stop.set()
+        writer.join()
+    repository = open_repository()
+    repository.refresh()
+    whole = 0
+    found = {each.id: each for each in repository.snapshots()}
+    for number, record in enumerate(records):
+        target = tmp_path / f"out{number}"
+        assert restore(repository, found[record.id], target).failures == ()
+        assert not (target / "data.db-wal").exists()
+        connection = sqlite3.connect(target / "data.db")
+        ok = connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        low, high, count = connection.execute("select min(a), max(a), count(*) from t").fetchone()
+        connection.close()
+        whole += ok and (high is None or count == high - low + 1) and not record.failures
+    assert whole == 25
+
+
+def test_a_worker_killed_again_and_again_loses_nothing(project, store, restic, tmp_path):
+    (tmp_path / "password").write_text(PASSWORD)
+    child = Child(tmp_path / "state/run")
+    request = {
+        "uri": store.uri,
+        "options": {},
+        "password_file": str(tmp_path / "password"),
+        "state": str(tmp_path / "state"),
+        "project": str(project),
+        "tags": list(TAGS),
+        "lineage": list(TAGS),
+        "excluded": [],
+        "gitignore": True,
+        "bandwidth": 0,
+    }
+
+    def capture(wanted, cancel):
+        values = request | {"force": wanted.force}
+        if wanted.changes is not None:
+            values |= {"base": wanted.changes.base, "dirty": wanted.changes.marks}
+        return child.capture(values, cancel)
+
+    repository = Repository.create(store, PASSWORD)
+    run = Run(project.resolve(), tmp_path / "state", repository, capture=capture)
+    run.syncer.start()
+    run.idle()
+    for number in range(30):
+        (project / f"file{number}").write_bytes(os.urandom(20_000))
+        if number % 10 == 5 and child.pid:
+            os.kill(child.pid, signal.SIGKILL)
+        time.sleep(0.05)
+    run.wait(lambda told: told.record.files == 30 and not told.pending, 60)
+    run.syncer.stop()
+    child.close()
+    repository.refresh()
+    target = tmp_path / "out"
+    assert restore(repository, repository.snapshots()[-1], target).failures == ()
+    assert tree_of(target) == tree_of(project)
+    assert os.listdir(store.root / "locks") == []
+    repository.close()
