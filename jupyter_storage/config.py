@@ -96,6 +96,9 @@ class JupyterStorage(Configurable):
     snapshot_gitignore = Bool(
         True, help="Whether snapshots leave out what .gitignore names, in work trees of git."
     ).tag(config=True)
+    snapshot_checkpoints = Bool(
+        True, help="Whether Jupyter's checkpoints offer the versions that snapshots have."
+    ).tag(config=True)
     snapshot_bandwidth = Int(
         0, min=0, help="Bytes a second that snapshots may write, on average; 0 for no limit."
     ).tag(config=True)
@@ -158,6 +161,7 @@ class Settings:
     snapshots: bool = True
     snapshot_interval: float = 2.0
     snapshot_gitignore: bool = True
+    snapshot_checkpoints: bool = True
     snapshot_bandwidth: int = 0
     snapshot_uri: str = ""
     snapshot_password_file: str = ""
@@ -198,6 +202,7 @@ class Settings:
             "JUPYTER_STORAGE_SNAPSHOTS": str(self.snapshots).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_INTERVAL": str(self.snapshot_interval),
             "JUPYTER_STORAGE_SNAPSHOT_GITIGNORE": str(self.snapshot_gitignore).lower(),
+            "JUPYTER_STORAGE_SNAPSHOT_CHECKPOINTS": str(self.snapshot_checkpoints).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_BANDWIDTH": str(self.snapshot_bandwidth),
             "JUPYTER_STORAGE_SNAPSHOT_URI": self.snapshot_uri,
             "JUPYTER_STORAGE_SNAPSHOT_PASSWORD_FILE": self.snapshot_password_file,
@@ -358,6 +363,7 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         snapshots=options.snapshots,
         snapshot_interval=options.snapshot_interval,
         snapshot_gitignore=options.snapshot_gitignore,
+        snapshot_checkpoints=options.snapshot_checkpoints,
         snapshot_bandwidth=options.snapshot_bandwidth,
         snapshot_uri=options.snapshot_uri.rstrip("/"),
         snapshot_password_file=options.snapshot_password_file,

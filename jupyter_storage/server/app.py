@@ -26,6 +26,7 @@ from jupyter_storage.server import (
     transfers,
     uploads,
 )
+from jupyter_storage.server.checkpoints import offer_versions
 from jupyter_storage.server.emitter import SCHEMAS, Emitter
 from jupyter_storage.server.receiving import Receiver
 from jupyter_storage.server.tickets import Tickets
@@ -152,6 +153,9 @@ class StorageApp(ExtensionApp):
             if SCHEMAS[kind] not in events.schemas:
                 schema = Path(__file__).parent / "event_schemas" / f"{kind}.yaml"
                 events.register_event_schema(schema)
+        settings = self._service.settings
+        if settings.snapshots and settings.snapshot_checkpoints:
+            offer_versions(self, serverapp.contents_manager)
         self._emitter = Emitter(asyncio.get_running_loop(), events, self.log)
         self.run(self.call(self._start, self._service), "Starting")
 
