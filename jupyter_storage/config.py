@@ -102,6 +102,11 @@ class JupyterStorage(Configurable):
     snapshot_bandwidth = Int(
         0, min=0, help="Bytes a second that snapshots may write, on average; 0 for no limit."
     ).tag(config=True)
+    snapshot_retention = Unicode(
+        "all for 1h, every 10m for 1d, every 1h for 7d, every 1d for 30d",
+        help="Which snapshots stay: rules such as 'every 1h for 7d', with s, m, h, d and w; or "
+        "'all forever'. The newest, pinned ones and those with a name always stay.",
+    ).tag(config=True)
     snapshot_uri = Unicode(
         help="Prefix below which repositories lie. Empty: beside the artifacts in the default "
         "bucket."
@@ -109,6 +114,10 @@ class JupyterStorage(Configurable):
     snapshot_password_file = Unicode(
         help="File with the repository's password. Empty: one is made and kept beside the "
         "repository, so that whoever can read the bucket can read the snapshots."
+    ).tag(config=True)
+    snapshot_no_password = Bool(
+        help="Whether the repository has an empty password: for a bucket that nobody else can "
+        "read. Stock restic opens it from 0.17 on, with --insecure-no-password."
     ).tag(config=True)
 
 
@@ -163,8 +172,10 @@ class Settings:
     snapshot_gitignore: bool = True
     snapshot_checkpoints: bool = True
     snapshot_bandwidth: int = 0
+    snapshot_retention: str = "all for 1h, every 10m for 1d, every 1h for 7d, every 1d for 30d"
     snapshot_uri: str = ""
     snapshot_password_file: str = ""
+    snapshot_no_password: bool = False
 
     @property
     def system_uri(self) -> str:
@@ -204,8 +215,10 @@ class Settings:
             "JUPYTER_STORAGE_SNAPSHOT_GITIGNORE": str(self.snapshot_gitignore).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_CHECKPOINTS": str(self.snapshot_checkpoints).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_BANDWIDTH": str(self.snapshot_bandwidth),
+            "JUPYTER_STORAGE_SNAPSHOT_RETENTION": self.snapshot_retention,
             "JUPYTER_STORAGE_SNAPSHOT_URI": self.snapshot_uri,
             "JUPYTER_STORAGE_SNAPSHOT_PASSWORD_FILE": self.snapshot_password_file,
+            "JUPYTER_STORAGE_SNAPSHOT_NO_PASSWORD": str(self.snapshot_no_password).lower(),
         }
         if self.workload_id_chosen:
             values["JUPYTER_STORAGE_WORKLOAD_ID"] = self.workload_id
@@ -365,8 +378,10 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         snapshot_gitignore=options.snapshot_gitignore,
         snapshot_checkpoints=options.snapshot_checkpoints,
         snapshot_bandwidth=options.snapshot_bandwidth,
+        snapshot_retention=options.snapshot_retention,
         snapshot_uri=options.snapshot_uri.rstrip("/"),
         snapshot_password_file=options.snapshot_password_file,
+        snapshot_no_password=options.snapshot_no_password,
     )
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from jupyter_storage.archives import Archive
     from jupyter_storage.snapshots.history import History
+    from jupyter_storage.snapshots.upkeep import Upkeep
     from jupyter_storage.snapshots.workspace import Workspace
     from jupyter_storage.uploads import Uploads
 
@@ -457,6 +458,13 @@ class Service:
                 self._history = History(workspace)
             return self._history
 
+    @property
+    def upkeep(self) -> Upkeep:
+        """Retention, pruning, checks, keys and pins."""
+        from jupyter_storage.snapshots.upkeep import Upkeep
+
+        return Upkeep(self.snapshots, self.settings.snapshot_retention)
+
     def stop_snapshots(self) -> None:
         """Take the last snapshot, if snapshots were begun."""
         with self._lock:
@@ -480,10 +488,13 @@ class Service:
             options=options_for(uri, settings),
             fallback_uri=None if settings.snapshot_uri else fallback,
             state=settings.data_directory / "snapshots" / settings.workload_id,
-            password_file=settings.snapshot_password_file,
+            password_file=None
+            if settings.snapshot_no_password
+            else settings.snapshot_password_file,
             interval=settings.snapshot_interval,
             gitignore=settings.snapshot_gitignore,
             bandwidth=settings.snapshot_bandwidth,
+            retention=settings.snapshot_retention,
             enabled=settings.snapshots,
             excluded=[path for path in inside if settings.project in path.resolve().parents],
             listener=lambda status: self._tell("snapshot", status),

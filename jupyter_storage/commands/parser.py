@@ -32,6 +32,16 @@ _GROUPS = {
         "snapshot env",
     ),
     "versions": ("snapshot show", "snapshot diff", "snapshot versions", "snapshot cat"),
+    "upkeep": (
+        "snapshot pin",
+        "snapshot unpin",
+        "snapshot name",
+        "snapshot forget",
+        "snapshot prune",
+        "snapshot check",
+        "snapshot repair",
+    ),
+    "keys": ("snapshot key",),
     "scripts": ("completion",),
 }
 _MODULES = {name: group for group, names in _GROUPS.items() for name in names}
@@ -52,6 +62,8 @@ NAMES = (
     "zip",
     *_GROUPS["snapshots"],
     *_GROUPS["versions"],
+    *_GROUPS["upkeep"],
+    *_GROUPS["keys"],
     "env",
     "doctor",
     "completion",

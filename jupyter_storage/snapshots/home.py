@@ -26,12 +26,16 @@ class Home:
         For :func:`~jupyter_storage.stores.opening.open_store`.
     state : Path
         Directory of our own on this machine.
-    password_file : str
-        A person's own; empty for the one beside the repository.
+    password_file : str or None
+        A person's own; empty for the one beside the repository; None for an empty password.
     """
 
     def __init__(
-        self, uris: Sequence[str], options: Mapping[str, Any], state: Path, password_file: str
+        self,
+        uris: Sequence[str],
+        options: Mapping[str, Any],
+        state: Path,
+        password_file: str | None,
     ) -> None:
         self._uris, self._options = list(uris), dict(options)
         self._state, self._password_file = state, password_file
@@ -51,6 +55,11 @@ class Home:
         if place is None:
             raise NotFound("There is no place for snapshots", path=self._uris[0])
         return place
+
+    def forget(self) -> None:
+        """Look again the next time: the password may have been changed on another machine."""
+        with self._lock:
+            self._place = None
 
     def repository(self) -> Repository | None:
         """Open the repository for reading; None where there is none yet."""

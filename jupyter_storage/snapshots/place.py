@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from jupyter_storage.errors import (
@@ -30,7 +30,14 @@ from jupyter_storage.paths import TEMPORARY_PREFIX, split_uri
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.stores.opening import open_store
 
-__all__ = ["PASSWORD_VARIABLE", "Place", "find_place", "restic_environment"]
+__all__ = [
+    "PASSWORD_VARIABLE",
+    "Place",
+    "check_replaceable",
+    "find_place",
+    "replace_shared_password",
+    "restic_environment",
+]
 
 PASSWORD_VARIABLE = "JUPYTER_STORAGE_SNAPSHOT_PASSWORD"  # noqa: S105
 
@@ -50,11 +57,15 @@ class Place:
         For :func:`open_store`.
     password_file : Path
         On this machine, for this user only.
+    origin : {'shared', 'file', 'environment', 'none'}
+        Where the password comes from: the file beside the repository, a file of a person's own, an
+        environment variable; or it is empty.
     """
 
     uri: str
     options: Mapping[str, Any]
     password_file: Path
+    origin: Literal["shared", "file", "environment", "none"] = "shared"
 
     def password(self) -> str:
         """Read the password."""
@@ -66,7 +77,7 @@ def find_place(
     options: Mapping[str, Any],
     *,
     state: Path,
-    password_file: str,
+    password_file: str | None,
     create: bool,
 ) -> Place | None:
     """Find the repository of a workspace.
@@ -79,8 +90,8 @@ def find_place(
         For :func:`open_store`.
     state : Path
         Directory on this machine that keeps a copy of the password.
-    password_file : str
-        A person's own; empty for the one beside the repository.
+    password_file : str or None
+        A person's own; empty for the one beside the repository; None for an empty password.
     create : bool
         Whether to choose a place, and make a password, where there is none yet.
 
@@ -128,18 +139,21 @@ def _exists(uri: str, options: Mapping[str, Any]) -> bool:
 
 
 def _place(
-    uri: str, options: Mapping[str, Any], state: Path, password_file: str, *, exists: bool
+    uri: str, options: Mapping[str, Any], state: Path, password_file: str | None, *, exists: bool
 ) -> Place:
     here = f"{uri}/{_REPOSITORY}"
+    if password_file is None:
+        _keep(state / "no-password", "")
+        return Place(here, options, state / "no-password", "none")
     if password_file:
         path = Path(password_file).expanduser()
         _read_password(path)
-        return Place(here, options, path)
+        return Place(here, options, path, "file")
     cached = state / f"password-{sha256(uri.encode()).hexdigest()[:16]}"
     if chosen := os.environ.get(PASSWORD_VARIABLE):
         _keep(cached, chosen)
-    else:
-        _keep(cached, _shared_password(uri, options, cached, exists=exists))
+        return Place(here, options, cached, "environment")
+    _keep(cached, _shared_password(uri, options, cached, exists=exists))
     return Place(here, options, cached)
 
 
@@ -168,6 +182,39 @@ def _shared_password(uri: str, options: Mapping[str, Any], cached: Path, *, exis
         return store.read(_PASSWORD).decode().strip()
     finally:
         store.close()
+
+
+def check_replaceable(place: Place) -> None:
+    """Make sure that the password lies beside the repository, for us to replace.
+
+    Raises
+    ------
+    Unsupported
+        If it comes from elsewhere.
+    """
+    if place.origin != "shared":
+        where = {
+            "file": f"the file {place.password_file}",
+            "environment": f"the environment variable {PASSWORD_VARIABLE}",
+            "none": "the option snapshot_no_password",
+        }[place.origin]
+        raise Unsupported(
+            f"The password comes from {where}, which only you can change",
+            hint="Add the new one with 'jupyter storage snapshot key add', put it there, then "
+            "remove the old key.",
+        )
+
+
+def replace_shared_password(place: Place, password: str) -> None:
+    """Put another password beside the repository; one that opens it already."""
+    store = open_store(place.uri.removesuffix(f"/{_REPOSITORY}"), place.options)
+    try:
+        store.write(_PASSWORD, password.encode() + b"\n")
+        if (path := store.local_path(_PASSWORD)) is not None:
+            path.chmod(0o600)
+    finally:
+        store.close()
+    _keep(place.password_file, password)
 
 
 def _read_password(path: Path) -> str:
@@ -208,7 +255,8 @@ def restic_environment(place: Place) -> dict[str, str]:
     """
     scheme, bucket, key = split_uri(place.uri)
     options = place.options
-    values = {"RESTIC_PASSWORD_FILE": str(place.password_file)}
+    # An empty password has no variable: --insecure-no-password says it.
+    values = {} if place.origin == "none" else {"RESTIC_PASSWORD_FILE": str(place.password_file)}
     if scheme == "file":
         values["RESTIC_REPOSITORY"] = "/" + key
     elif scheme == "s3":

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_storage.snapshots.capture import Changes, Memory, Progress, Taken, take
+from jupyter_storage.snapshots.maintenance import Diary, maintain
 from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.snapshots.retention import DEFAULT
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.throttled import ThrottledStore
 
@@ -24,6 +26,8 @@ class Session:
         self._repository: Repository | None = None
         self._memory: Memory | None = None
         self._opened = ""
+        self._uri, self._options = "", dict[str, Any]()
+        self._state, self._retention = Path(), DEFAULT
         self._read = 0
 
     @property
@@ -75,6 +79,26 @@ class Session:
             self.close()
             raise
 
+    def tidy(self, overdue: float = 0.0) -> None:
+        """Do the daily upkeep of the repository that is open.
+
+        Parameters
+        ----------
+        overdue : float
+            Only if it has been due for so many seconds.
+        """
+        if self._repository is None or Diary(self._state).overdue() < overdue:
+            return
+        maintain(
+            self._repository,
+            uri=self._uri,
+            options=self._options,
+            state=self._state,
+            retention=self._retention,
+        )
+        # What is known of the repository is of before.
+        self.close()
+
     def close(self) -> None:
         """Give back connections and memory. What comes next opens everything again."""
         if self._repository is not None:
@@ -96,4 +120,6 @@ class Session:
             memory = Memory(repository)
             self._repository, self._memory, self._opened = repository, memory, wanted
         store.bandwidth = request["bandwidth"]
+        self._uri, self._options = request["uri"], request["options"]
+        self._state, self._retention = Path(request["state"]), request.get("retention", DEFAULT)
         return repository, memory

@@ -7,12 +7,12 @@ too: ``{"id", "record": SnapshotRecord, "tree": ID, "failed": [Mark]}`` or ``{"i
 long as it gets on.
 
 A request is ``{"uri", "options", "password_file", "state", "project", "tags", "lineage",
-"excluded", "gitignore", "force", "bandwidth"}``; and where it is known what changed since the
-snapshot with the tree ``"base"``, that is ``"dirty": [Mark]``.
+"excluded", "gitignore", "force", "bandwidth", "retention"}``; and where it is known what changed
+since the snapshot with the tree ``"base"``, that is ``"dirty": [Mark]``.
 
 Between requests the store and the repository stay open. The process ends when its input does,
 for then nobody is there whom it could serve; when it was idle for some minutes; and after a
-request that left it too large.
+request that left it too large. In a quiet moment it does the daily upkeep.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ __all__ = ["main", "run"]
 _NICENESS = 10
 _IDLE = 300.0  # seconds without a request
 _GRACE = 5.0  # seconds to let go of the lock when the input has ended
+_QUIET = 20.0  # seconds without a request, after which it is time for upkeep
+_PATIENCE = 24 * 3600.0
 _BEAT = 1.0
 _MOST_MEMORY = 768 * 2**20  # bytes
 
@@ -86,14 +88,23 @@ class _Worker:
         """Serve until the input ends, or nothing came for so many seconds."""
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         try:
-            while (request := self._queue.get(timeout=idle)) is not None:
+            while (request := self._next(idle)) is not None:
                 self._answer(request)
+                # Where there is never a quiet moment.
+                self._session.tidy(overdue=_PATIENCE)
                 if _resident() > _MOST_MEMORY:
                     return
         except queue.Empty:
             return
         finally:
             self._session.close()
+
+    def _next(self, idle: float) -> dict[str, Any] | None:
+        if idle > _QUIET:
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=_QUIET)
+            self._session.tidy()
+        return self._queue.get(timeout=idle)
 
     def end(self, *_: object) -> None:
         """Stop what is being done, and then serving."""

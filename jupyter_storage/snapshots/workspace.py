@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_storage.errors import (
+    AccessDenied,
     Cancelled,
     Conflict,
     InvalidPath,
@@ -33,9 +34,10 @@ from jupyter_storage.snapshots.capture import Taken
 from jupyter_storage.snapshots.child import Child
 from jupyter_storage.snapshots.home import Home
 from jupyter_storage.snapshots.names import find_snapshot
-from jupyter_storage.snapshots.place import restic_environment
+from jupyter_storage.snapshots.place import Place, restic_environment
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.restore import Progress, restore
+from jupyter_storage.snapshots.retention import DEFAULT
 from jupyter_storage.snapshots.rewind import plan_rewind, rewind
 from jupyter_storage.snapshots.syncer import Syncer, Told, Wanted
 from jupyter_storage.snapshots.views import newest, to_record
@@ -62,8 +64,8 @@ class Workspace:
         Used in place of ``uri`` where that is denied.
     state : Path
         Directory of our own on this machine.
-    password_file : str
-        A person's own; empty for the one beside the repository.
+    password_file : str or None
+        A person's own; empty for the one beside the repository; None for an empty password.
     interval : float
         Seconds of quiet after a change before a snapshot is taken.
     enabled : bool
@@ -74,6 +76,8 @@ class Workspace:
         Whether ``.gitignore`` files count in work trees of git.
     bandwidth : int
         Bytes a second that snapshots may write; 0 for no limit.
+    retention : str
+        What :mod:`~jupyter_storage.snapshots.retention` makes a policy of.
     listener : Callable, optional
         Called with every new status, in several threads.
     """
@@ -87,12 +91,13 @@ class Workspace:
         options: Mapping[str, Any],
         fallback_uri: str | None,
         state: Path,
-        password_file: str = "",
+        password_file: str | None = "",
         interval: float = 2.0,
         enabled: bool = True,
         excluded: Sequence[Path] = (),
         gitignore: bool = True,
         bandwidth: int = 0,
+        retention: str = DEFAULT,
         listener: Callable[[SnapshotStatus], None] | None = None,
     ) -> None:
         self.project = Path(os.path.abspath(project))  # noqa: PTH100 links stay links
@@ -106,7 +111,7 @@ class Workspace:
         )
         self._interval, self._enabled = interval, enabled
         self._excluded, self._gitignore = [*excluded, state], gitignore
-        self._bandwidth, self._listener = bandwidth, listener
+        self._bandwidth, self._listener, self._retention = bandwidth, listener, retention
         self._lock = threading.RLock()
         # Held while files are captured or replaced: half of a restore is not a version.
         self._still = threading.Lock()
@@ -358,6 +363,10 @@ class Workspace:
 
     # Below
 
+    def place(self) -> Place:
+        """Say where the repository is; a place is chosen where there is none yet."""
+        return self._home.place()
+
     @property
     def tag(self) -> str:
         """What all snapshots of this workspace are tagged with."""
@@ -404,6 +413,7 @@ class Workspace:
             "gitignore": self._gitignore,
             "force": force,
             "bandwidth": self._bandwidth,
+            "retention": self._retention,
         }
 
     def _excluded_here(self) -> Sequence[Path]:
@@ -415,7 +425,12 @@ class Workspace:
         if wanted.changes is not None:
             request |= {"base": wanted.changes.base, "dirty": wanted.changes.marks}
         with self._still:
-            return self._child.capture(request, cancel)
+            try:
+                return self._child.capture(request, cancel)
+            except AccessDenied:
+                # The password may have been changed on another machine.
+                self._home.forget()
+                raise
 
     def _heard(self, told: Told) -> None:
         changes: dict[str, Any] = {

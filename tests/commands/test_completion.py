@@ -28,7 +28,7 @@ def session(directory):
     ("words", "expected"),
     [
         (["ti"], ["tiers "]),
-        (["snapshot", "re"], ["restore "]),
+        (["snapshot", "re"], ["restore ", "repair "]),
         (["ls", "sha"], ["shared:"]),
         (["ls", "shared:"], ["shared:runs/", "shared:run log.txt "]),
         (["ls", "lo"], ["local:", "local.txt "]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Callable, Iterable
@@ -94,7 +95,7 @@ def _snapshots(parts: Parts, found: _Findings) -> list[Snapshot]:
     snapshots = []
     for name in parts.files.list("snapshots"):
         try:
-            wire = parts.files.load_unpacked("snapshots", name)
+            wire = json.loads(parts.files.load("snapshots", name, fresh=True))
             snapshots.append(Snapshot.from_json(name, wire))
         except NotFound:
             continue
@@ -113,7 +114,7 @@ def _index(parts: Parts, found: _Findings) -> tuple[Packs, bool]:
     whole = True
     for name in parts.files.list("index"):
         try:
-            for pack, blobs in decode_index(parts.files.load("index", name)):
+            for pack, blobs in decode_index(parts.files.load("index", name, fresh=True)):
                 if len(blobs) >= len(packs.get(pack, ())):
                     packs[pack] = blobs
         except NotFound:

@@ -77,9 +77,15 @@ class Files:
             self.cache.write(kind, name, sealed)
         return name
 
-    def load(self, kind: str, identifier: str) -> bytes:
-        """Read a small file; raises as :meth:`load_unpacked`."""
-        sealed = None if kind == "locks" else self.cache.read(kind, identifier)
+    def load(self, kind: str, identifier: str, *, fresh: bool = False) -> bytes:
+        """Read a small file; with ``fresh`` from the store in any case.
+
+        Raises
+        ------
+        NotFound, ChecksumMismatch
+            As :meth:`load_unpacked`.
+        """
+        sealed = None if fresh or kind == "locks" else self.cache.read(kind, identifier)
         if sealed is None:
             sealed = self.store.read(f"{kind}/{identifier}")
             if digest(sealed).hex() != identifier:

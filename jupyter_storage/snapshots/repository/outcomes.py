@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from jupyter_storage.records import Failure
 
-__all__ = ["CheckRecord", "PruneRecord", "RepairRecord"]
+__all__ = [
+    "CheckRecord",
+    "ForgetRecord",
+    "KeyRecord",
+    "PruneRecord",
+    "RepairRecord",
+    "VerdictRecord",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +87,58 @@ class PruneRecord:
     packs_waiting: int = 0
     bytes_waiting: int = 0
     bytes_stored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """What is to become of one snapshot.
+
+    Attributes
+    ----------
+    reasons : tuple of str
+        Why it stays; none if it is forgotten.
+    """
+
+    id: str
+    short_id: str
+    time: datetime
+    tags: tuple[str, ...]
+    kept: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRecord:
+    """What thinning out snapshots did, or would do.
+
+    Attributes
+    ----------
+    kept, forgotten : int
+    dry_run : bool
+        Whether nothing was done.
+    snapshots : tuple of VerdictRecord
+        All of them, newest first.
+    """
+
+    kept: int
+    forgotten: int
+    dry_run: bool
+    snapshots: tuple[VerdictRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """One of the keys that open a repository: each has a password of its own.
+
+    Attributes
+    ----------
+    current : bool
+        Whether the password in use opens it.
+    """
+
+    id: str
+    short_id: str
+    created: datetime | None
+    username: str
+    hostname: str
+    current: bool

@@ -68,7 +68,7 @@ def _old_index(parts: Parts) -> tuple[list[str], Packs, int]:
     unreadable = 0
     for name in names:
         try:
-            for pack, blobs in decode_index(parts.files.load("index", name)):
+            for pack, blobs in decode_index(parts.files.load("index", name, fresh=True)):
                 if len(blobs) >= len(packs.get(pack, ())):
                     packs[pack] = blobs
         except NotFound:

@@ -19,6 +19,7 @@ from jupyter_storage.snapshots.repository.contents import Parts, needed_blobs
 from jupyter_storage.snapshots.repository.crypto import Keys
 from jupyter_storage.snapshots.repository.files import Files
 from jupyter_storage.snapshots.repository.index import Location
+from jupyter_storage.snapshots.repository.keys import KeyRing
 from jupyter_storage.snapshots.repository.locks import Hold, hold_lock
 from jupyter_storage.snapshots.repository.marks import Marks
 from jupyter_storage.snapshots.repository.merging import merge_index
@@ -258,6 +259,10 @@ class Repository:
     def repair_index(self, hold: Hold) -> RepairRecord:
         """Make the index agree with the packs, under an exclusive lock."""
         return repair_index(self._parts, hold)
+
+    def keys(self, password: str) -> KeyRing:
+        """Give the keys; ``password`` is the one in use."""
+        return KeyRing(self._files, password)
 
     # What was written since it was opened
 

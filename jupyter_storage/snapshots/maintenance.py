@@ -1,0 +1,190 @@
+"""Upkeep that runs by itself: once a day, thin out by retention, then a pass of pruning.
+
+It runs in the process that takes snapshots, in a quiet moment, and only while nobody else holds a
+lock. What it came to is noted in the state directory.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from jupyter_storage.errors import Conflict, StorageError
+from jupyter_storage.paths import TEMPORARY_PREFIX
+from jupyter_storage.redact import redact
+from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.snapshots.repository.locks import Hold
+from jupyter_storage.snapshots.repository.marks import Marks
+from jupyter_storage.snapshots.repository.outcomes import (
+    ForgetRecord,
+    PruneRecord,
+    VerdictRecord,
+)
+from jupyter_storage.snapshots.repository.times import to_datetime
+from jupyter_storage.snapshots.retention import Judgement, Policy, parse_policy
+from jupyter_storage.stores.opening import open_store
+
+__all__ = ["Diary", "forget", "maintain", "open_marks"]
+
+_DAY = 24 * 3600.0
+_PAUSE = 600.0  # seconds until the next try after one that failed
+_AT_ONCE = 8
+
+
+def open_marks(uri: str, options: Mapping[str, Any], repository: str) -> Marks:
+    """Open what lies beside a repository for pruning.
+
+    Parameters
+    ----------
+    uri : str
+        Of the repository.
+    options : mapping
+        For :func:`open_store`.
+    repository : str
+        Its ID.
+    """
+    return Marks(open_store(f"{uri}.upkeep", options), repository)
+
+
+def forget(
+    repository: Repository, policy: Policy, now: int, hold: Hold | None = None
+) -> ForgetRecord:
+    """Thin out snapshots. Their data stays until pruning.
+
+    Parameters
+    ----------
+    repository : Repository
+    policy : Policy
+    now : int
+        Nanoseconds since 1970, by the store's clock.
+    hold : Hold, optional
+        An exclusive lock; without it nothing is done.
+    """
+    judged = policy.judge(repository.snapshots(), now)
+    doomed = [each.snapshot.id for each in judged if not each.reasons]
+    if hold is not None:
+        hold()
+        with ThreadPoolExecutor(_AT_ONCE, "forget") as pool:
+            for _ in pool.map(lambda name: repository.delete_file("snapshots", name), doomed):
+                continue
+    return ForgetRecord(
+        kept=len(judged) - len(doomed),
+        forgotten=len(doomed),
+        dry_run=hold is None,
+        snapshots=tuple(map(_verdict, judged)),
+    )
+
+
+def _verdict(judgement: Judgement) -> VerdictRecord:
+    snapshot = judgement.snapshot
+    return VerdictRecord(
+        id=snapshot.id,
+        short_id=snapshot.id[:8],
+        time=to_datetime(snapshot.time),
+        tags=snapshot.tags,
+        kept=bool(judgement.reasons),
+        reasons=judgement.reasons,
+    )
+
+
+class Diary:
+    """Notes of this machine on the upkeep of one repository.
+
+    Parameters
+    ----------
+    state : Path
+        Directory of our own on this machine.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "upkeep.json"
+
+    def read(self) -> dict[str, Any]:
+        """Give what the last upkeep came to; empty before the first."""
+        with suppress(OSError, ValueError):
+            notes = json.loads(self._path.read_text())
+            if isinstance(notes, dict):
+                return notes
+        return {}
+
+    def write(self, wait: float, **notes: Any) -> None:
+        """Note what it came to, and when it is due again.
+
+        A full disk costs a pass too many, no more.
+        """
+        moment = time.time()
+        content = json.dumps({"time": moment, "due": moment + wait, **notes})
+        temporary = self._path.with_name(f"{TEMPORARY_PREFIX}{uuid4().hex}")
+        with suppress(OSError):
+            try:
+                temporary.write_text(content)
+                temporary.replace(self._path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def overdue(self) -> float:
+        """Seconds since the next upkeep is due; negative before that."""
+        due = self.read().get("due")
+        if not isinstance(due, float):
+            self.write(0.0)
+            return 0.0
+        since = time.time() - due
+        # A clock that went back must not put it off for ever.
+        return since if since >= -_DAY else 0.0
+
+
+def maintain(
+    repository: Repository, *, uri: str, options: Mapping[str, Any], state: Path, retention: str
+) -> tuple[ForgetRecord, PruneRecord] | None:
+    """Thin out snapshots and make a pass of pruning, and note what it came to.
+
+    Parameters
+    ----------
+    repository : Repository
+        Not to be used again if this returns None.
+    uri, options
+        Of the repository; see :func:`open_marks`.
+    state : Path
+        Directory of our own on this machine.
+    retention : str
+        See :mod:`jupyter_storage.snapshots.retention`.
+
+    Returns
+    -------
+    tuple or None
+        None where it failed; the notes say why.
+    """
+    diary = Diary(state)
+    try:
+        policy = parse_policy(retention)
+        marks = open_marks(uri, options, repository.id)
+        with repository.lock(exclusive=True, records=state / "locks") as hold:
+            forgotten = forget(repository, policy, nanoseconds(marks.clock()), hold)
+            pruned = repository.prune(marks, hold)
+    except Conflict as error:
+        # Somebody is at work: no error, only later.
+        diary.write(_PAUSE, waiting=redact(str(error)))
+        return None
+    except StorageError as error:
+        diary.write(_PAUSE, error=redact(str(error)), hint=redact(error.hint))
+        return None
+    diary.write(
+        _DAY,
+        forgotten=forgotten.forgotten,
+        kept=forgotten.kept,
+        bytes_deleted=pruned.bytes_deleted,
+        bytes_waiting=pruned.bytes_waiting,
+    )
+    return forgotten, pruned
+
+
+def nanoseconds(moment: datetime) -> int:
+    """As our times are counted, to the second."""
+    return int(moment.timestamp()) * 10**9
