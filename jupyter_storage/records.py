@@ -484,6 +484,12 @@ class SnapshotStatus:
         Everything that changed before this moment is in the bucket, ``failures`` excepted.
     late : bool
         Something was seen to change more than a minute ago and is not in the bucket yet.
+    fork : str or None
+        The fork that this machine writes, where another one holds the workspace.
+    holder : str or None
+        Who holds it then.
+    guarded : bool or None
+        Whether the store itself keeps two machines apart; None while nobody knows.
     """
 
     state: Literal["off", "unwatched", "waiting", "capturing", "restoring", "ok", "error"]
@@ -495,6 +501,9 @@ class SnapshotStatus:
     error: str | None = None
     hint: str | None = None
     failures: tuple[Failure, ...] = field(default=())
+    fork: str | None = None
+    holder: str | None = None
+    guarded: bool | None = None
     pending_bytes: int = 0
     durable: datetime | None = None
     late: bool = False

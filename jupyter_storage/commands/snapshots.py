@@ -22,6 +22,7 @@ SNAPSHOT_COLUMNS = (
     Column("short_id", "id"),
     Column("time", "time", "time"),
     Column("hostname", "machine"),
+    Column("fork", "fork"),
     Column("files", "files", "number"),
     Column("bytes", "size", "size"),
     Column("files_new", "new", "number"),
@@ -97,11 +98,24 @@ def _status(arguments: argparse.Namespace, context: Context) -> Outcome:
         "newest": "none"
         if status.last is None
         else f"{status.last.short_id}, {human_time(status.last.time)}",
+        "fork": status.fork
+        and f"{status.fork}, while {status.holder or 'nobody'} holds the "
+        "workspace; 'snapshot takeover' makes this the main line",
+        "machines": "this store does not keep two machines apart that begin at the same moment"
+        if status.guarded is False
+        else None,
         "error": status.error,
         "hint": status.hint,
     }
     text = "\n".join(f"{name:<11}{line}" for name, line in lines.items() if line)
     return Outcome(Record(status, text=text), 1 if status.state == "error" else 0)
+
+
+def _takeover(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service(project=arguments.project)
+    record = service.snapshots.takeover()
+    text = f"This machine holds the workspace: snapshot {record.short_id} is the newest"
+    return Outcome(Record(record, text=text))
 
 
 def _env(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -130,6 +144,18 @@ COMMANDS = (
         _list,
     ),
     RESTORE,
+    Command(
+        "snapshot takeover",
+        "Make this machine the one that writes the workspace's main line",
+        (("snapshot takeover", "go on from this project directory"),),
+        configure,
+        _takeover,
+        "",
+        "Of two machines in one workspace, one writes the main line, and the other a fork. A new\n"
+        "machine starts from the main line. Nothing is lost either way: whoever wrote it so far\n"
+        "goes on as a fork. To compare first, 'snapshot list' has a column 'fork', and\n"
+        "'snapshot diff' tells two snapshots apart.",
+    ),
     Command(
         "snapshot status",
         "Say how safe the project directory is",

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_storage.errors import NotFound
+from jupyter_storage.snapshots.names import find_snapshot
 from jupyter_storage.snapshots.place import Place, find_place
-from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.snapshots.repository import Repository, Snapshot
+from jupyter_storage.snapshots.views import newest
 from jupyter_storage.stores.opening import open_store
 
 __all__ = ["Home"]
@@ -28,6 +30,8 @@ class Home:
         Directory of our own on this machine.
     password_file : str or None
         A person's own; empty for the one beside the repository; None for an empty password.
+    tag : str
+        What all snapshots of the workspace are tagged with.
     """
 
     def __init__(
@@ -36,7 +40,9 @@ class Home:
         options: Mapping[str, Any],
         state: Path,
         password_file: str | None,
+        tag: str,
     ) -> None:
+        self.tag = tag
         self._uris, self._options = list(uris), dict(options)
         self._state, self._password_file = state, password_file
         self._lock = threading.RLock()
@@ -78,6 +84,36 @@ class Home:
         with self._lock:
             self._repository = repository
         return repository
+
+    def opened(self) -> Repository:
+        """Open the repository for reading.
+
+        Raises
+        ------
+        NotFound
+            If there is none yet.
+        """
+        repository = self.repository()
+        if repository is None:
+            raise NotFound(
+                "There are no snapshots of this workspace yet",
+                hint="'jupyter storage snapshot now' takes the first.",
+            )
+        return repository
+
+    def snapshots(self) -> list[Snapshot]:
+        """List the snapshots of the workspace, oldest first."""
+        repository = self.repository()
+        found = repository.snapshots() if repository else []
+        return [snapshot for snapshot in found if self.tag in snapshot.tags]
+
+    def find(self, name: str) -> Snapshot:
+        """Find a snapshot; see :meth:`Workspace.find`."""
+        return find_snapshot(self.opened().snapshots(), name, self.tag)
+
+    def newest(self) -> Snapshot | None:
+        """The newest snapshot of the main line."""
+        return newest(self.snapshots(), [self.tag])
 
     def directories(self) -> list[Path]:
         """Directories on this machine that hold, or may hold, the repository."""

@@ -7,21 +7,69 @@ the restore has succeeded, and nothing is captured before.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from jupyter_storage.errors import PartialFailure, from_os_error
+from jupyter_storage.errors import Cancelled, PartialFailure, StorageError, from_os_error
 from jupyter_storage.paths import TEMPORARY_PREFIX
 from jupyter_storage.records import RestoreRecord
 
-__all__ = ["begin", "end", "is_wanting"]
+__all__ = ["begin", "bring_back", "end", "is_wanting"]
+
+_PAUSES = (2.0, 5.0, 15.0, 60.0)
+_UNTIL = (
+    "Until the project directory is restored, no snapshot is taken. "
+    "'jupyter storage snapshot now' takes the directory as it is."
+)
 
 # What may lie in a directory that counts as empty.
 _IGNORABLE = frozenset({".ipynb_checkpoints", ".virtual_documents", "lost+found"})
 
 # Snapshots leave such names out.
 _UNFINISHED = f"{TEMPORARY_PREFIX}restoring"
+
+
+def bring_back(
+    is_needed: Callable[[], bool],
+    restore: Callable[[], None],
+    failed: Callable[[StorageError], None],
+    stopping: threading.Event,
+) -> bool:
+    """Restore the project directory, if need be, as often as it takes.
+
+    Parameters
+    ----------
+    is_needed, restore : Callable
+    failed : Callable
+        Called with each error, which says what a person can do.
+    stopping : threading.Event
+        Set to give up.
+
+    Returns
+    -------
+    bool
+        Whether the directory is right.
+    """
+    for attempt in range(2**31):
+        try:
+            # Somebody may take a snapshot by hand meanwhile: then the directory is right.
+            if is_needed():
+                restore()
+        except Cancelled:
+            return False
+        except Exception as problem:
+            error = problem
+            if not isinstance(error, StorageError):
+                error = StorageError(f"{type(problem).__name__}: {problem}")
+            hint = f"{error.hint} {_UNTIL}"
+            failed(StorageError(str(error), hint=hint))
+        else:
+            return True
+        if stopping.wait(_PAUSES[min(attempt, len(_PAUSES) - 1)]):
+            return False
+    return False
 
 
 def is_wanting(project: Path, excluded: Sequence[Path]) -> bool:

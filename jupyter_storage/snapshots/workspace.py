@@ -5,22 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.errors import (
-    AccessDenied,
-    Cancelled,
-    Conflict,
-    InvalidPath,
-    InvalidRequest,
-    NotFound,
-    StorageError,
-)
-from jupyter_storage.paths import clean_key
+from jupyter_storage.errors import AccessDenied, Cancelled, Conflict, StorageError
 from jupyter_storage.records import (
     ConflictPolicy,
     RestorePlan,
@@ -33,18 +23,17 @@ from jupyter_storage.snapshots import startup, worker
 from jupyter_storage.snapshots.capture import Taken
 from jupyter_storage.snapshots.child import Child
 from jupyter_storage.snapshots.home import Home
-from jupyter_storage.snapshots.names import find_snapshot
+from jupyter_storage.snapshots.keeper import Keeper
+from jupyter_storage.snapshots.line import Heading
 from jupyter_storage.snapshots.place import Place, restic_environment
 from jupyter_storage.snapshots.repository import Repository, Snapshot
-from jupyter_storage.snapshots.restore import Progress, restore
+from jupyter_storage.snapshots.restore import Progress
+from jupyter_storage.snapshots.restorer import Restorer
 from jupyter_storage.snapshots.retention import DEFAULT
-from jupyter_storage.snapshots.rewind import plan_rewind, rewind
 from jupyter_storage.snapshots.syncer import Syncer, Told, Wanted
-from jupyter_storage.snapshots.views import newest, to_record
+from jupyter_storage.snapshots.views import to_record
 
 __all__ = ["Workspace"]
-
-_PAUSES = (2.0, 5.0, 15.0, 60.0)
 
 
 class Workspace:
@@ -108,6 +97,7 @@ class Workspace:
             options,
             state,
             password_file,
+            self.tag,
         )
         self._interval, self._enabled = interval, enabled
         self._excluded, self._gitignore = [*excluded, state], gitignore
@@ -115,6 +105,10 @@ class Workspace:
         self._lock = threading.RLock()
         # Held while files are captured or replaced: half of a restore is not a version.
         self._still = threading.Lock()
+        self._keeper = Keeper(
+            self._home, self.project, state, self.tag, newest=self._home.newest, heard=self._headed
+        )
+        self._restorer = Restorer(self.project, state / "locks", self._still, self._save)
         self._syncer: Syncer | None = None
         self._child = Child(state / "run")
         self._thread: threading.Thread | None = None
@@ -159,7 +153,12 @@ class Workspace:
             )
         if syncer is not None:
             return syncer.now(force).result()
-        record = worker.run(self._request(force), progress=progress)
+        try:
+            heading = self._keeper.sync()
+            record = worker.run(self._request(heading, force=force), progress=progress)
+            self._keeper.line.captured(record, heading)
+        finally:
+            self._keeper.let_go()
         # By hand is how a person says that the directory is right as it is.
         startup.end(self.project)
         self._change(state="ok" if self._enabled else "off", last=record, error=None, hint=None)
@@ -167,15 +166,11 @@ class Workspace:
 
     def repository(self) -> Repository | None:
         """Give the open repository; None where there is none yet."""
-        repository = self._home.repository()
-        self._change(repository=self._home.uri)
-        return repository
+        return self._home.repository()
 
     def list(self) -> list[SnapshotRecord]:
         """List the snapshots of this workspace, newest first."""
-        repository = self.repository()
-        found = repository.snapshots() if repository else []
-        return [to_record(each) for each in reversed(found) if self.tag in each.tags]
+        return [to_record(each) for each in reversed(self._home.snapshots())]
 
     def find(self, name: str) -> SnapshotRecord:
         """Find a snapshot.
@@ -191,7 +186,7 @@ class Workspace:
         NotFound, Conflict
             If there is none, or more than one.
         """
-        return to_record(self._find(self._opened(), name))
+        return to_record(self._home.find(name))
 
     def restore(
         self,
@@ -240,33 +235,18 @@ class Workspace:
         AlreadyExists
             If something is there and the policy is ``FAIL``.
         """
-        repository = self._opened()
-        chosen = self._find(repository, snapshot)
-        here = target.resolve() == self.project.resolve()
-        if exact and (not here or policy is not ConflictPolicy.OVERWRITE):
-            raise InvalidRequest(
-                "Only in the project directory are files removed that a snapshot lacks",
-                path=str(target),
-                hint="Restore into an empty directory instead.",
-            )
-        options: dict[str, Any] = {
-            "paths": [_inside(path, self.project) for path in paths],
-            "policy": policy,
-            "first": first,
-            "progress": progress,
-            "cancel": cancel,
-        }
-        replaces = policy not in {ConflictPolicy.FAIL, ConflictPolicy.SKIP}
-        undo = self._undo(repository) if replaces and self._is_ours(target) else None
-        if undo and saved:
-            saved(to_record(undo))
-        still = self._still if undo else nullcontext()
-        with still, repository.lock(records=self.state / "locks"):
-            repository.refresh()
-            if undo and here:
-                return rewind(repository, undo, chosen, target, exact=exact, **options)
-            record = restore(repository, chosen, target, **options)
-            return replace(record, undo=to_record(undo)) if undo else record
+        return self._restorer.restore(
+            self._home.opened(),
+            self._home.find(snapshot),
+            target,
+            paths=paths,
+            policy=policy,
+            exact=exact,
+            first=first,
+            saved=saved,
+            progress=progress,
+            cancel=cancel,
+        )
 
     def plan_restore(
         self, snapshot: str, *, paths: Sequence[str] = (), exact: bool = False
@@ -275,18 +255,26 @@ class Workspace:
 
         A snapshot is taken, with which this compares.
         """
-        repository = self._opened()
-        chosen = self._find(repository, snapshot)
-        undo = self._undo(repository)
-        with repository.lock(records=self.state / "locks"):
-            repository.refresh()
-            wanted = [_inside(path, self.project) for path in paths]
-            return plan_rewind(repository, undo, chosen, paths=wanted, exact=exact)
+        chosen = self._home.find(snapshot)
+        return self._restorer.plan(self._home.opened(), chosen, paths=paths, exact=exact)
+
+    def takeover(self) -> SnapshotRecord:
+        """Make this machine the holder of the workspace, and the project directory its newest.
+
+        Whoever held it goes on as a fork.
+
+        Returns
+        -------
+        SnapshotRecord
+            Taken now, on the main line.
+        """
+        self._keeper.line.take_over()
+        return self.now()
 
     def status(self) -> SnapshotStatus:
         """Say how safe the project directory is, from memory."""
         with self._lock:
-            return self._status
+            return replace(self._status, repository=self._home.uri)
 
     def environment(self) -> dict[str, str]:
         """Variables with which stock restic opens the repository.
@@ -308,6 +296,7 @@ class Workspace:
             self._status = replace(self._status, state="waiting")
             self._thread = threading.Thread(target=self._begin, name="snapshots", daemon=True)
             self._thread.start()
+            self._keeper.start(self._join)
 
     def stop(self, timeout: float = 10.0) -> None:
         """Take a last snapshot, within ``timeout`` seconds, and end what :meth:`start` began."""
@@ -319,25 +308,13 @@ class Workspace:
         if thread is not None:
             thread.join(timeout)
         self._child.close()
+        self._keeper.stop(timeout)
 
     def _begin(self) -> None:
-        for attempt in range(2**31):
-            try:
-                if startup.is_wanting(self.project, self._excluded_here()) and self._newest():
-                    self._restore_project()
-                break
-            except Cancelled:
-                return
-            except Exception as problem:
-                error = _told(problem)
-                hint = (
-                    f"{error.hint} Until the project directory is restored, no snapshot is taken. "
-                    "'jupyter storage snapshot now' takes the directory as it is."
-                )
-                self._change(state="error", error=redact(str(error)), hint=redact(hint))
-            # Somebody may take a snapshot by hand meanwhile: then the directory is right.
-            if self._stopping.wait(_PAUSES[min(attempt, len(_PAUSES) - 1)]):
-                return
+        if not startup.bring_back(
+            self._is_wanting, self._restore_project, self._fail, self._stopping
+        ):
+            return
         syncer = Syncer(
             self.project.resolve(),
             excluded=self._excluded_here(),
@@ -353,12 +330,18 @@ class Workspace:
             self._syncer = syncer
             syncer.start()
 
+    def _is_wanting(self) -> bool:
+        wanting = startup.is_wanting(self.project, self._excluded_here())
+        return wanting and bool(self._home.snapshots())
+
     def _restore_project(self) -> None:
         self._change(state="restoring", error=None, hint=None)
         startup.begin(self.project)
+        chosen = self.find("latest")
         record = self.restore(
-            "latest", self.project, policy=ConflictPolicy.SKIP, cancel=self._stopping
+            chosen.id, self.project, policy=ConflictPolicy.SKIP, cancel=self._stopping
         )
+        self._keeper.line.restored(chosen)
         startup.end(self.project, record)
 
     # Below
@@ -372,46 +355,41 @@ class Workspace:
         """What all snapshots of this workspace are tagged with."""
         return f"workspace:{self.workspace}"
 
-    def _opened(self) -> Repository:
-        repository = self.repository()
-        if repository is None:
-            raise NotFound(
-                "There are no snapshots of this workspace yet",
-                hint="'jupyter storage snapshot now' takes the first.",
-            )
-        return repository
+    def _fail(self, error: StorageError) -> None:
+        self._change(state="error", error=redact(str(error)), hint=redact(error.hint))
 
-    def _find(self, repository: Repository, name: str) -> Snapshot:
-        return find_snapshot(repository.snapshots(), name, self.tag)
+    def _headed(self, heading: Heading, guarded: bool | None) -> None:
+        self._change(
+            repository=self._home.uri,
+            fork=heading.fork,
+            holder=heading.holder,
+            guarded=guarded,
+        )
 
-    def _newest(self) -> Snapshot | None:
-        repository = self.repository()
-        return newest(repository.snapshots(), [self.tag]) if repository else None
+    def _join(self) -> None:
+        """Take the first snapshot on the main line; its heading says that one is due."""
+        with self._lock:
+            syncer = self._syncer
+        if syncer is not None:
+            syncer.now()
 
-    def _is_ours(self, target: Path) -> bool:
-        """Whether a directory is the project directory, or one lies in the other."""
-        target, project = target.resolve(), self.project.resolve()
-        return target.is_relative_to(project) or project.is_relative_to(target)
-
-    def _undo(self, repository: Repository) -> Snapshot:
+    def _save(self) -> Snapshot:
         """Take a snapshot of the project directory as it is, and give it."""
-        record = self.now()
-        return find_snapshot(repository.snapshots(), record.id, self.tag)
+        return self._home.find(self.now().id)
 
-    def _request(self, force: bool) -> dict[str, Any]:
+    def _request(self, heading: Heading, *, force: bool) -> dict[str, Any]:
         place = self._home.place()
-        self._change(repository=place.uri)
         return {
             "uri": place.uri,
             "options": dict(place.options),
             "password_file": str(place.password_file),
             "state": str(self.state),
             "project": str(self.project),
-            "tags": [self.tag],
-            "lineage": [self.tag],
+            "tags": list(heading.tags),
+            "lineage": list(heading.lineage),
             "excluded": [str(path) for path in self._excluded_here()],
             "gitignore": self._gitignore,
-            "force": force,
+            "force": force or heading.joins,
             "bandwidth": self._bandwidth,
             "retention": self._retention,
         }
@@ -421,16 +399,19 @@ class Workspace:
         return [*self._excluded, *self._home.directories()]
 
     def _capture(self, wanted: Wanted, cancel: threading.Event) -> Taken:
-        request = self._request(wanted.force)
-        if wanted.changes is not None:
-            request |= {"base": wanted.changes.base, "dirty": wanted.changes.marks}
         with self._still:
+            heading = self._keeper.sync()
+            request = self._request(heading, force=wanted.force)
+            if wanted.changes is not None:
+                request |= {"base": wanted.changes.base, "dirty": wanted.changes.marks}
             try:
-                return self._child.capture(request, cancel)
+                taken = self._child.capture(request, cancel)
             except AccessDenied:
                 # The password may have been changed on another machine.
                 self._home.forget()
                 raise
+            self._keeper.line.captured(taken.record, heading)
+            return taken
 
     def _heard(self, told: Told) -> None:
         changes: dict[str, Any] = {
@@ -458,22 +439,3 @@ class Workspace:
             status = self._status
         if self._listener is not None and status != before:
             self._listener(status)
-
-
-def _inside(path: str, project: Path) -> str:
-    """A path in the project directory, absolute or relative to it, as a key."""
-    if path.startswith("/"):
-        try:
-            path = str(Path(path).relative_to(project))
-        except ValueError:
-            raise InvalidPath("It is not in the project directory", path=path) from None
-    key = clean_key(path)
-    if not key:
-        raise InvalidPath("A path is empty", hint="Leave it out to restore everything.")
-    return key
-
-
-def _told(problem: Exception) -> StorageError:
-    if isinstance(problem, StorageError):
-        return problem
-    return StorageError(f"{type(problem).__name__}: {problem}")

@@ -62,6 +62,8 @@ class AnyStore(Store):
         If the protocol is unknown, or its package is not installed.
     """
 
+    creates_exclusively = False
+
     def __init__(self, uri: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
         super().__init__(uri)
         self._protocol = get_protocol(uri)

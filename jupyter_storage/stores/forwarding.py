@@ -31,6 +31,7 @@ class ForwardingStore(Store):
         self.inner = store
         self.keeps_links = store.keeps_links
         self.keeps_directories = store.keeps_directories
+        self.creates_exclusively = store.creates_exclusively
 
     def stat(self, key: str) -> Entry:
         return self.inner.stat(key)

@@ -93,10 +93,13 @@ class Store(ABC):
         Whether symbolic links can be stored (directories only).
     keeps_directories : bool
         Whether a directory exists on its own; else an empty one is a marker object.
+    creates_exclusively : bool
+        Whether of two that create the same file exclusively, at the same moment, one surely fails.
     """
 
     keeps_links: bool = False
     keeps_directories: bool = False
+    creates_exclusively: bool = True
 
     def __init__(self, uri: str) -> None:
         self.uri = uri.rstrip("/") or uri
