@@ -91,7 +91,9 @@ class JupyterStorage(Configurable):
     ).tag(config=True)
     snapshots = Bool(True, help="Whether the project directory is snapshotted.").tag(config=True)
     snapshot_interval = Float(
-        2.0, min=0.1, help="Seconds of quiet after a change before a snapshot is taken."
+        2.0,
+        min=0.1,
+        help="Seconds after a change until a snapshot is taken; half of that where none follows.",
     ).tag(config=True)
     snapshot_gitignore = Bool(
         True, help="Whether snapshots leave out what .gitignore names, in work trees of git."

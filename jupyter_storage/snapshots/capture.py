@@ -183,12 +183,13 @@ def take(
             _described(project, tree, parent, tags, done),
             summary=_summary(done, written, started),
         )
-        identifier = repository.save_snapshot(snapshot)
+        snapshot = replace(snapshot, id=repository.save_snapshot(snapshot))
         # The snapshot is safe; what fails here is tried again after the next.
         with suppress(StorageError):
             repository.merge_index(confirm)
+        memory.parents.learn(snapshot)
         memory.trees.remember(tree, node)
-        return Taken(to_record(replace(snapshot, id=identifier)), tree, done.failed)
+        return Taken(to_record(snapshot), tree, done.failed)
 
 
 def _totals(parent: Snapshot) -> Totals | None:

@@ -33,7 +33,7 @@ class Parents:
             with ThreadPoolExecutor(min(_READERS, len(new)), "snapshots") as pool:
                 for snapshot in pool.map(self._load, new):
                     if snapshot is not None:
-                        self._known[snapshot.id] = (age(snapshot), snapshot.tags)
+                        self.learn(snapshot)
         wanted, fork = set(tags), fork_of(tags)
         line = [
             (old, name)
@@ -41,6 +41,10 @@ class Parents:
             if wanted <= set(has) and fork_of(has) == fork
         ]
         return self._load(max(line)[1]) if line else None
+
+    def learn(self, snapshot: Snapshot) -> None:
+        """Note a snapshot that was just written."""
+        self._known[snapshot.id] = (age(snapshot), snapshot.tags)
 
     def _load(self, name: str) -> Snapshot | None:
         try:

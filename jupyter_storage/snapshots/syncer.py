@@ -22,13 +22,15 @@ __all__ = ["Capture", "Syncer", "Told", "Wanted"]
 
 _RESCAN = 300.0  # seconds between scans, come what may
 _POLL = 15.0  # seconds between scans where nothing can be watched
-# A scan may take this share of a core, on average; it costs some 10 µs a file.
-_SHARE, _SCAN_COST = 0.005, 10e-6
+# A scan may take this share of a core, on average; it costs some 20 µs a file.
+_SHARE, _SCAN_COST = 0.005, 20e-6
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
 _LATE = 60.0  # seconds after which a change should be in the bucket
 _TELL = 1.0  # seconds between looks at what waits
 _MOST_SIZED = 500  # files whose sizes are added up
 _SETTLE = 1.0
+_RESTLESS = 10  # captures in a row before which it was not quiet: nobody edits like that
+_REST = 2.0  # after a long capture the next one waits for so many times as long
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,9 @@ class Syncer:
     gitignore : bool
         Whether ``.gitignore`` files count in work trees of git.
     interval : float
-        Seconds of quiet after a change. A directory that is never quiet is captured after five
-        times that, and at least 10 seconds.
+        Seconds after a change until it is captured, and half of that where no other follows. A
+        directory that is not quiet for many captures is captured after five times that, and at
+        least 10 seconds.
     capture : Capture
     tell : Callable
         Called in the syncer's threads.
@@ -129,6 +132,7 @@ class Syncer:
         # When the first and the last change came that no capture has begun to take.
         self._first: float | None = None
         self._last = 0.0
+        self._restless = 0
         self._scan_at = 0.0
         self._not_before = 0.0
         self._pause = _FIRST_PAUSE
@@ -205,10 +209,8 @@ class Syncer:
                     self._condition.wait(wait)
                 last = self._stopping
                 asked, self._asked = self._asked, []
+                self._restless = self._restless + 1 if self._is_restless() else 0
                 whole = bool(asked) or not self._watching or time.monotonic() >= self._scan_at
-            # The last events before the end may still be on their way.
-            if last and not whole:
-                whole = not self._watcher.settle(_SETTLE)
             self._once(any(force for force, _ in asked), [each for _, each in asked], whole)
             if last or self._cancel.is_set():
                 return
@@ -217,8 +219,14 @@ class Syncer:
         """Seconds until the next capture is due."""
         due = self._scan_at
         if self._first is not None:
-            due = min(due, self._last + self._interval, self._first + self._longest)
+            latest = self._interval if self._restless < _RESTLESS else self._longest
+            due = min(due, self._last + self._interval / 2, self._first + latest)
         return max(due, self._not_before) - time.monotonic()
+
+    def _is_restless(self) -> bool:
+        """Whether changes go on at this moment."""
+        quiet = time.monotonic() - self._last
+        return self._first is not None and quiet < self._interval / 2
 
     def _period(self, record: SnapshotRecord) -> float:
         """Seconds until the next look at everything."""
@@ -229,6 +237,8 @@ class Syncer:
         with self._condition:
             self._first = None
         began = time.time()
+        # What changed before this moment may still be on its way from the kernel.
+        whole = whole or not self._watcher.settle(_SETTLE)
         batch = self._journal.take()
         known = batch.marks is not None and self._base is not None and not whole
         changes = Changes(self._base or "", batch.marks or ()) if known else None
@@ -237,6 +247,7 @@ class Syncer:
             self._say()
             return
         self._say(capturing=True)
+        started = time.monotonic()
         try:
             taken = self._capture(Wanted(force, changes), self._cancel)
         except Exception as problem:
@@ -246,6 +257,8 @@ class Syncer:
                 future.set_exception(error)
         else:
             self._succeed(taken, batch, began, scanned=changes is None)
+            # A large file that is being written is read again each time.
+            self._not_before = time.monotonic() + _REST * (time.monotonic() - started)
             for future in futures:
                 future.set_result(taken.record)
 
@@ -263,7 +276,7 @@ class Syncer:
         self._journal.done(batch, taken.failed)
         with self._condition:
             self._base, self._durable = taken.tree, began
-            self._pause, self._not_before = _FIRST_PAUSE, 0.0
+            self._pause = _FIRST_PAUSE
             if scanned:
                 self._scan_at = time.monotonic() + self._period(taken.record)
         self._say(record=taken.record)
@@ -286,14 +299,11 @@ class Syncer:
         with self._telling:
             waiting = self._journal.waiting(_MOST_SIZED)
             ended = record is not None or error is not None
-            durable = self._durable
-            if durable is not None and waiting.since is not None:
-                durable = max(durable, waiting.since)
             told = Told(
                 capturing=self._told.capturing and not ended if capturing is None else capturing,
                 pending=waiting.paths,
                 pending_bytes=self._size(waiting.some),
-                durable=durable,
+                durable=self._durable,
                 late=waiting.since is not None and time.time() - waiting.since > _LATE,
                 record=record or self._told.record,
                 error=error if ended else self._told.error,

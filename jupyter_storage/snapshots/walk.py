@@ -65,6 +65,7 @@ class _Directory:
     node: Node
     rules: Rules
     names: set[str] | Names
+    logs: bool
     dirty: Dirty | None
     tree: str | None = None
     before: dict[str, Node] = field(default_factory=dict)
@@ -187,7 +188,8 @@ class Walk:
         whole = dirty is None or dirty.whole or before is None
         entries: list[Entry] = list(scan(path)) if whole else []
         names: set[str] | Names = {entry.name for entry in entries} if whole else Names(path)
-        here = _Directory(path, key, node, rules.enter(key, path, names), names, None)
+        logs = not isinstance(names, set) or any(name.endswith(SIDECARS) for name in names)
+        here = _Directory(path, key, node, rules.enter(key, path, names), names, logs, None)
         if before is not None and before.get("subtree"):
             here.tree = before["subtree"]
             here.before = {node_name(child): child for child in self._trees.load(here.tree)}
@@ -249,7 +251,7 @@ class Walk:
             if self._reader.is_covered(here.path, entry.name):
                 return
             status = entry.stat(follow_symlinks=False)
-            busy = any(entry.name + suffix in here.names for suffix in SIDECARS)
+            busy = here.logs and any(entry.name + suffix in here.names for suffix in SIDECARS)
             if before and not busy and same_file(before, status) and self._holds(before):
                 self._keep(here, entry.name, before)
                 return

@@ -56,7 +56,7 @@ class Workspace:
     password_file : str or None
         A person's own; empty for the one beside the repository; None for an empty password.
     interval : float
-        Seconds of quiet after a change before a snapshot is taken.
+        Seconds after a change until a snapshot is taken; half of that where none follows.
     enabled : bool
         Whether :meth:`start` does anything.
     excluded : sequence of Path

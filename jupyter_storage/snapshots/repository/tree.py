@@ -12,6 +12,7 @@ import json
 import re
 import stat
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypedDict
 
 from jupyter_storage.errors import ChecksumMismatch
@@ -84,6 +85,7 @@ _NOT_UTF8 = re.compile("[\ud800-\udfff]")
 _HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
+@lru_cache(1024)
 def to_go_mode(mode: int) -> int:
     """Turn ``st_mode`` into Go's FileMode."""
     bits = sum(go for unix, go in _BITS if mode & unix)
