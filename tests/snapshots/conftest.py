@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from oracle import PASSWORD, Restic
+from oracle import PASSWORD, PROGRAM, Restic
 
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.stores.local import LocalStore
@@ -13,7 +13,7 @@ from jupyter_storage.stores.local import LocalStore
 
 @pytest.fixture
 def make_restic(tmp_path):
-    if not shutil.which("restic"):
+    if not shutil.which(PROGRAM):
         pytest.skip("stock restic is not installed")
     return lambda repository, **more: Restic(str(repository), tmp_path, **more)
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 PASSWORD = "correct horse"
 
+# Another version of it: RESTIC=/path/to/restic.
+PROGRAM = os.environ.get("RESTIC", "restic")
+
 
 class Restic:
     """Stock restic on one repository."""
@@ -29,7 +32,7 @@ class Restic:
 
     def __call__(self, *words: object) -> str:
         done = subprocess.run(
-            ["restic", *map(str, words)],
+            [PROGRAM, *map(str, words)],
             env=self._environment,
             capture_output=True,
             text=True,
