@@ -593,7 +593,10 @@ class _NamedWriter(Writer):
 
     def commit(self) -> Entry:
         with self._place.naming():
-            entry = _relabel(self._writer.commit(), self._place)
+            entry = self._writer.commit()
+            if entry.modified is None:
+                entry = self._place.store.stat(self._place.key)
+            entry = _relabel(entry, self._place)
         self._changed(self._place)
         return entry
 

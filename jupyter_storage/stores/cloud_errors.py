@@ -9,6 +9,7 @@ https://cloud.google.com/storage/docs/json_api/v1/status-codes.
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ from jupyter_storage.errors import (
 )
 from jupyter_storage.redact import redact
 
-__all__ = ["arrived_wrong", "from_cloud_error", "from_code", "root_code"]
+__all__ = ["arrived_wrong", "from_cloud_error", "from_code", "http_code", "root_code"]
 
 _CODES: dict[type[StorageError], tuple[str, tuple[str, ...]]] = {
     CredentialsMissing: (
@@ -142,6 +143,11 @@ _NO_CONNECTION = frozenset(
         "gaierror",
     }
 )
+# What obstore writes: the service's answer stands in the text.
+_STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
+_NATIVE_CODE = re.compile(r"<Code>(\w+)</Code>")
+_NATIVE_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
+
 _INVALID = frozenset({"ParamValidationError", "InvalidEndpointDiscoveryConfigurationError"})
 
 
@@ -183,7 +189,7 @@ def from_cloud_error(error: BaseException, *, key: str, bucket: str, endpoint: s
             return CredentialsMissing(f"There are no valid credentials for '{bucket}'", path=key)
         if names & _INVALID:
             return InvalidRequest(redact(str(cause)).replace("\n", " ").rstrip("."), path=key)
-        if names & _NO_CONNECTION and not _is_plain(cause):
+        if (names & _NO_CONNECTION or _is_native(cause)) and not _is_plain(cause):
             return Unreachable(f"No answer from {redact(endpoint)}", path=key)
     for cause in _causes(error):
         if isinstance(cause, NotImplementedError):
@@ -242,7 +248,16 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     return iter(reversed(chain))
 
 
+def http_code(error: BaseException) -> str:
+    """HTTP status that obstore tells of in the text of an error; empty if there was no answer."""
+    found = _STATUS.search(str(error))
+    return found[1] if found else ""
+
+
 def _code(error: BaseException) -> str:
+    if _is_native(error):
+        found = _NATIVE_CODE.search(str(error))
+        return found[1] if found and found[1] in {*_KINDS, "NoSuchBucket"} else http_code(error)
     response = getattr(error, "response", None)
     if isinstance(response, Mapping):  # botocore's ClientError
         code = str(response.get("Error", {}).get("Code") or "")
@@ -263,7 +278,15 @@ def _detail(error: BaseException) -> str:
     response: Any = getattr(error, "response", None)
     if isinstance(response, Mapping):
         return str(response.get("Error", {}).get("Message") or "")
+    if _is_native(error):
+        found = _NATIVE_MESSAGE.search(str(error))
+        return found[1] if found else ""
     return str(getattr(error, "message", "") or "")
+
+
+def _is_native(error: BaseException) -> bool:
+    """Whether an error is obstore's: some of them are Python's own classes."""
+    return "Error performing " in str(error) and "Debug source" in str(error)
 
 
 def _is_plain(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from jupyter_storage.paths import basename, parent
 
@@ -36,7 +37,7 @@ class Directories:
     ) -> None:
         self._names_in, self._is_directory = names_in, is_directory
         self._lock = threading.Lock()
-        self._listings: OrderedDict[str, tuple[float, set[str] | None]] = OrderedDict()
+        self._listings: OrderedDict[str, _Listing] = OrderedDict()
 
     def has(self, key: str) -> bool:
         """Whether a directory has this name; a file is about to be written under it.
@@ -47,15 +48,7 @@ class Directories:
             If the service cannot be asked.
         """
         above = parent(key)
-        with self._lock:
-            due, names = self._listings.get(above, (0.0, None))
-        if time.monotonic() > due:
-            names = self._names_in(above)
-            with self._lock:
-                self._listings[above] = (time.monotonic() + LIFE, names)
-                self._listings.move_to_end(above)
-                if len(self._listings) > KEPT:
-                    self._listings.popitem(last=False)
+        names = self._listing(above)
         # It may have been deleted since.
         taken = (names is None or basename(key) in names) and self._is_directory(key)
         if not taken:
@@ -66,7 +59,36 @@ class Directories:
         """Remember that a directory, and those above it, exist."""
         with self._lock:
             while directory:
-                _, names = self._listings.get(parent(directory), (0.0, None))
-                if names is not None:
-                    names.add(basename(directory))
+                listing = self._listings.get(parent(directory))
+                if listing is not None:
+                    listing.added.add(basename(directory))
                 directory = parent(directory)
+
+    def _listing(self, directory: str) -> set[str] | None:
+        with self._lock:
+            listing = self._listings.get(directory)
+            first = listing is None or time.monotonic() > listing.due
+            if listing is None or first:
+                # Many files of one directory are written at once: one asks, the others wait.
+                listing = self._listings[directory] = _Listing(time.monotonic() + LIFE)
+                self._listings.move_to_end(directory)
+                if len(self._listings) > KEPT:
+                    self._listings.popitem(last=False)
+        if first:
+            try:
+                listing.names.set_result(self._names_in(directory))
+            except BaseException as error:
+                with self._lock:
+                    self._listings.pop(directory, None)
+                listing.names.set_exception(error)
+        names = listing.names.result()
+        return None if names is None else names | listing.added
+
+
+class _Listing:
+    """Names of the directories in one, or a promise of them, and what was added since."""
+
+    def __init__(self, due: float) -> None:
+        self.due = due
+        self.names: Future[set[str] | None] = Future()
+        self.added: set[str] = set()

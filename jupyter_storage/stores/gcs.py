@@ -16,7 +16,7 @@ from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.gcs_client import GCSClient, object_path
 from jupyter_storage.stores.gcs_writer import GCSWriter, insert
-from jupyter_storage.stores.object_store import Found, ObjectStore
+from jupyter_storage.stores.object_store import Found, ObjectStore, Span
 from jupyter_storage.stores.store import Progress, Store, Writer
 from jupyter_storage.stores.streams import Stream
 
@@ -50,8 +50,8 @@ class GCSStore(ObjectStore):
         super().__init__("gs", bucket, prefix)
         self._client = GCSClient(bucket, options)
 
-    def _get(self, key: str, span: str | None) -> tuple[Stream, Callable[[], None]]:
-        headers = {"Range": span} if span else {}
+    def _get(self, key: str, span: Span | None) -> tuple[Stream, Callable[[], None]]:
+        headers = {"Range": span.header()} if span else {}
         response = self._client.stream(self._path(key), key, headers)
 
         def read() -> bytes:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from jupyter_storage.errors import (
     AlreadyExists,
@@ -28,7 +29,7 @@ from jupyter_storage.stores.directories import Directories
 from jupyter_storage.stores.store import Progress, Store
 from jupyter_storage.stores.streams import Stream
 
-__all__ = ["PAGE", "Found", "ObjectStore"]
+__all__ = ["PAGE", "Found", "ObjectStore", "Span"]
 
 PAGE = 1000  # keys that one listing or one deletion takes
 RENAMES = 8  # copies at once while a directory is renamed
@@ -54,6 +55,17 @@ class Found:
     size: int = 0
     modified: datetime | None = None
     checksum: str | None = None
+
+
+class Span(NamedTuple):
+    """A range of a file's bytes; ``end`` is the first one after it, or None."""
+
+    start: int
+    end: int | None
+
+    def header(self) -> str:
+        """As HTTP writes it: with the last byte, not the one after it."""
+        return f"bytes={self.start}-{'' if self.end is None else self.end - 1}"
 
 
 class ObjectStore(Store):
@@ -91,8 +103,8 @@ class ObjectStore(Store):
         """
 
     @abstractmethod
-    def _get(self, key: str, span: str | None) -> tuple[Stream, Callable[[], None]]:
-        """Begin to fetch a file, or a range of it (``bytes=0-9``).
+    def _get(self, key: str, span: Span | None) -> tuple[Stream, Callable[[], None]]:
+        """Begin to fetch a file, or a range of it.
 
         Returns
         -------
@@ -178,7 +190,7 @@ class ObjectStore(Store):
             return
         span = None
         if offset or length is not None:
-            span = f"bytes={offset}-{'' if length is None else offset + length - 1}"
+            span = Span(offset, None if length is None else offset + length)
         try:
             if not key:
                 raise IsADirectory("It is a directory", path=key)

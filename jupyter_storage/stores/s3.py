@@ -11,8 +11,9 @@ from jupyter_storage.errors import IsADirectory, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.cloud_errors import from_code, root_code
-from jupyter_storage.stores.object_store import Found, ObjectStore
+from jupyter_storage.stores.object_store import Found, ObjectStore, Span
 from jupyter_storage.stores.s3_client import S3Client
+from jupyter_storage.stores.s3_native import NativeS3
 from jupyter_storage.stores.s3_writer import S3Writer, copy_in_parts, md5_of, mtime_metadata
 from jupyter_storage.stores.store import Progress, Store, Writer
 from jupyter_storage.stores.streams import Stream
@@ -53,8 +54,11 @@ class S3Store(ObjectStore):
         super().__init__("s3", bucket, prefix)
         self._client = S3Client(bucket, options)
 
-    def _get(self, key: str, span: str | None) -> tuple[Stream, Callable[[], None]]:
-        arguments = {"Range": span} if span else {}
+    def _get(self, key: str, span: Span | None) -> tuple[Stream, Callable[[], None]]:
+        native = self._client.native(key, self._key(key))
+        if native is not None:
+            return self._get_natively(native, key, span)
+        arguments = {"Range": span.header()} if span else {}
         answer = self._client.call("get_object", key, Key=self._key(key), **arguments)
         body = answer["Body"]
 
@@ -70,6 +74,26 @@ class S3Store(ObjectStore):
             md5=None if span else md5_of(answer, self.bucket),
         )
         return stream, lambda: self._client.release(body)
+
+    def _get_natively(
+        self, native: NativeS3, key: str, span: Span | None
+    ) -> tuple[Stream, Callable[[], None]]:
+        with self._client.errors(key):
+            body = native.get(self._key(key), span)
+
+        def read() -> bytes:
+            with self._client.errors(key):
+                return body.read()
+
+        stream = Stream(
+            read,
+            key,
+            expected=body.size,
+            version=body.etag,
+            md5=None if span else md5_of({"ETag": body.etag}, self.bucket),
+            confirm=lambda: self._head(key).checksum,
+        )
+        return stream, body.close
 
     def create(
         self,

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import hashlib
 import os
+import threading
+import time
 from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from s3fs import S3FileSystem
 
 from jupyter_storage.errors import CredentialsMissing, InvalidRequest
 from jupyter_storage.stores.cloud_errors import from_cloud_error
+from jupyter_storage.stores.s3_native import NativeS3, open_native
 from jupyter_storage.stores.store import CHUNK
 
 __all__ = ["S3Client"]
@@ -33,6 +36,7 @@ _CONFIG: dict[str, Any] = {
     "request_checksum_calculation": "when_required",
     "response_checksum_validation": "when_required",
 }
+_NATIVE_PAUSE = 60.0  # seconds until a lane that did not work is tried again
 _SECRETS = {
     "access_key_env": "key",
     "secret_key_env": "secret",
@@ -74,6 +78,10 @@ class S3Client:
         # Wrappers of ours retry; s3fs's own retries would only add to the wait.
         self._fs.retries = 1
         self._prepared = False
+        self._options = dict(options)
+        self._native: NativeS3 | None = None
+        self._native_due = 0.0
+        self._native_lock = threading.Lock()
 
     def call(self, method: str, key: str, **arguments: Any) -> dict[str, Any]:
         """Send one request and wait for its answer.
@@ -101,6 +109,24 @@ class S3Client:
     def release(self, body: Any) -> None:
         """Give up an answer's body, read to its end or not."""
         self._fs.loop.call_soon_threadsafe(body.close)
+
+    def native(self, key: str, object_key: str) -> NativeS3 | None:
+        """Give the faster lane for whole files; None where it cannot be used.
+
+        Parameters
+        ----------
+        key, object_key : str
+            A file that is about to be used; the first is asked about, to see whether this works.
+        """
+        with self._native_lock:
+            if self._native is None and time.monotonic() >= self._native_due:
+                with self.errors(key):
+                    lane = open_native(self._fs, self.bucket, self._options)
+                if lane is not None and lane.answers(object_key):
+                    self._native = lane
+                else:
+                    self._native_due = time.monotonic() + _NATIVE_PAUSE
+            return self._native
 
     def presign(self, key: str, method: str, expires: int, **arguments: Any) -> str:
         """Make a URL that carries its own permission for ``expires`` seconds."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import uuid4
 
@@ -87,6 +86,7 @@ class S3Writer(Writer):
         self._upload: str | None = None
         self._flying: deque[_Part] = deque()
         self._sent: list[_Part] = []
+        self._verified: str | None = None  # the checksum, once the service has told it
         self._open = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -104,20 +104,21 @@ class S3Writer(Writer):
     def commit(self) -> Entry:
         if self._is_taken(self._key):
             raise IsADirectory("A directory has that name", path=self._key)
-        if self._exclusive and not self._client.heeds_conditions:
-            with suppress(NotFound):
-                self._look(self._key)
-                raise AlreadyExists("It exists already", path=self._key)
+        if self._exclusive and not self._client.heeds_conditions and self._exists():
+            raise AlreadyExists("It exists already", path=self._key)
         if self._upload is None:
-            entry = self._put()
+            self._put()
         else:
             self._flush()
             while self._flying:
                 self._settle(self._flying.popleft())
             self._complete()
-            entry = None
         self._open = False
-        entry = entry or self._look(self._key)
+        if self._verified:
+            return Entry(
+                self._key, basename(self._key), "file", self._written, checksum=self._verified
+            )
+        entry = self._look(self._key)
         if entry.size != self._written:
             raise arrived_wrong(
                 f"{self._written:,} bytes were written and {entry.size:,} arrived", self._key
@@ -151,31 +152,40 @@ class S3Writer(Writer):
         # Nobody knows how much comes: every thousandth part doubles what follows.
         return PART << ((len(self._sent) + len(self._flying)) // 1000)
 
-    def _put(self) -> Entry | None:
-        """Send all in one request; its answer describes the object, if it has a checksum."""
+    def _put(self) -> None:
+        """Send all in one request."""
         body = bytes(self._buffer)
         digest = hashlib.md5(body, usedforsecurity=False)
         try:
-            answer = self._client.call(
-                "put_object",
-                self._key,
-                Key=self._object_key,
-                Body=body,
-                ContentMD5=base64.b64encode(digest.digest()).decode(),
-                Metadata=self._metadata,
-                **self._condition(),
-            )
+            etag = self._send(body, digest.digest())
         except AlreadyExists:
             if not self._is_ours():
                 raise
-            return None
-        found = md5_of(answer, self._client.bucket)
-        if found is None:
-            return None
-        if found != digest.hexdigest():
-            raise arrived_wrong("The store holds other bytes than were sent", self._key)
-        modified = _moment(answer)
-        return Entry(self._key, basename(self._key), "file", len(body), modified, f"md5:{found}")
+            return
+        # Another ETag may still be right: only the object itself says whether it is a checksum.
+        if etag.strip('"') != digest.hexdigest():
+            found = self._look(self._key).checksum
+            if found is not None and found != f"md5:{digest.hexdigest()}":
+                raise arrived_wrong("The store holds other bytes than were sent", self._key)
+        else:
+            self._verified = f"md5:{digest.hexdigest()}"
+
+    def _send(self, body: bytes, digest: bytes) -> str:
+        """Send all in one request, and give the ETag."""
+        native = self._client.native(self._key, self._object_key)
+        if native is not None:
+            with self._client.errors(self._key):
+                return native.put(self._object_key, body, self._metadata, exclusive=self._exclusive)
+        answer = self._client.call(
+            "put_object",
+            self._key,
+            Key=self._object_key,
+            Body=body,
+            ContentMD5=base64.b64encode(digest).decode(),
+            Metadata=self._metadata,
+            **self._condition(),
+        )
+        return str(answer.get("ETag") or "")
 
     def _flush(self) -> None:
         if not self._buffer:
@@ -248,6 +258,16 @@ class S3Writer(Writer):
 
     def _condition(self) -> dict[str, str]:
         return {"IfNoneMatch": "*"} if self._exclusive else {}
+
+    def _exists(self) -> bool:
+        native = self._client.native(self._key, self._object_key)
+        with suppress(NotFound), self._client.errors(self._key):
+            if native is not None:
+                native.head(self._object_key)
+            else:
+                self._look(self._key)
+            return True
+        return False
 
     def _is_ours(self) -> bool:
         with suppress(StorageError):
@@ -341,13 +361,6 @@ def md5_of(answer: Mapping[str, Any], bucket: str) -> str | None:
 def mtime_metadata(modified: datetime | None) -> dict[str, str]:
     """Metadata that keep a modification time as rclone does: seconds since 1970."""
     return {} if modified is None else {"mtime": f"{modified.timestamp():.6f}"}
-
-
-def _moment(answer: Mapping[str, Any]) -> datetime | None:
-    """When the service answered, by its own clock."""
-    with suppress(KeyError, TypeError, ValueError):
-        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    return None
 
 
 def _plain(answer: Mapping[str, Any]) -> bool:

@@ -56,7 +56,8 @@ class Writer(ABC):
         -------
         Entry
             What is now there; size, and the checksum where the store gives one, were compared
-            with what was written.
+            with what was written. ``modified`` is None where the store did not say: ask with
+            :meth:`Store.stat`, if it matters.
 
         Raises
         ------

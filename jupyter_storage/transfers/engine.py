@@ -222,7 +222,7 @@ class Engine:
         """
         with source.naming():
             entry = source.store.stat(source.key)
-        return copy_file(
+        sent = copy_file(
             source,
             target,
             entry,
@@ -231,6 +231,10 @@ class Engine:
             cancel=cancel,
             pause=self._pause,
         )
+        if sent.modified is not None:
+            return sent
+        with target.naming():
+            return target.store.stat(target.key)
 
     def delete(
         self,

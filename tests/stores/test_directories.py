@@ -1,5 +1,12 @@
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from jupyter_storage.errors import Unreachable
 from jupyter_storage.stores import directories
 from jupyter_storage.stores.directories import Directories
 
@@ -74,3 +81,37 @@ def test_memory_is_bounded():
     for number in range(200):
         known_.has(f"{number}/f")
     assert len(known_._listings) <= directories.KEPT
+
+
+def test_many_at_once_ask_once():
+    service = Service()
+    begun = threading.Barrier(8)
+
+    def slowly(directory):
+        time.sleep(0.2)
+        return service.names_in(directory)
+
+    known_ = Directories(slowly, service.is_directory)
+
+    def ask(number):
+        begun.wait()
+        return known_.has(f"a/{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(ask, range(8)))
+    assert service.listings == 1
+
+
+def test_an_error_is_told_and_not_remembered():
+    service = Service("a/b")
+    errors = [Unreachable("gone")]
+
+    def names_in(directory):
+        if errors:
+            raise errors.pop()
+        return service.names_in(directory)
+
+    known_ = Directories(names_in, service.is_directory)
+    with pytest.raises(Unreachable):
+        known_.has("a/b")
+    assert known_.has("a/b")

@@ -9,11 +9,13 @@ from dataclasses import replace
 
 import pytest
 from ceph import ceph_is_installed
+from recorder import recorded
 from servers import S3_ENVIRONMENT, S3_PARTNER, make_s3_bucket
 
 from jupyter_storage.errors import (
     AccessDenied,
     AlreadyExists,
+    ChecksumMismatch,
     CredentialsMissing,
     NotConfigured,
     NotFound,
@@ -49,24 +51,26 @@ def requests_of(store: S3Store):
     client.meta.events.unregister("before-send.s3", record)
 
 
-def test_no_request_leaves_the_prefix(store, s3_endpoint, s3_bucket):
-    with requests_of(store) as seen:
+def test_no_request_leaves_the_prefix(s3_endpoint, s3_bucket):
+    inside = "org/cloud/artifact_storage/"
+    with recorded(s3_endpoint) as (endpoint, seen):
+        store = S3Store(s3_bucket, inside.rstrip("/"), {"endpoint_url": endpoint})
         exercise(store)
         store.write("big", bytes(17 * 2**20))
         store.copy_from(store, "big", "big2")
+        store.close()
     assert len(seen) > 30
-    inside = "org/cloud/artifact_storage/"
-    for method, url, body in seen:
-        path, _, query = url.removeprefix(f"{s3_endpoint}/{s3_bucket}").partition("?")
-        if path.strip("/"):
-            assert path.startswith(f"/{inside}"), url
-        elif method == "POST":
-            keys = str(body).split("<Key>")[1:]
+    for request in seen:
+        key = request.path.removeprefix(f"/{s3_bucket}").removeprefix("/")
+        if key:
+            assert key.startswith(inside), request
+        elif request.method == "POST":
+            keys = request.body.decode().split("<Key>")[1:]
             assert keys
-            assert all(key.startswith(inside) for key in keys), body
+            assert all(key.startswith(inside) for key in keys), request
         else:
-            assert method == "GET", url  # no HeadBucket
-            assert f"prefix={inside.replace('/', '%2F')}" in query, url
+            assert request.method == "GET", request  # no HeadBucket
+            assert f"prefix={inside.replace('/', '%2F')}" in request.query, request
 
 
 def exercise(store: Store) -> None:
@@ -91,13 +95,57 @@ def exercise(store: Store) -> None:
     store.delete_directory("")
 
 
-def test_a_small_file_costs_one_request_where_its_directory_is_known(store):
-    store.write("d/first", b"1")
-    with requests_of(store) as seen:
+def test_a_small_file_costs_one_request_where_its_directory_is_known(s3_endpoint, s3_bucket):
+    with recorded(s3_endpoint) as (endpoint, seen):
+        store = S3Store(s3_bucket, "", {"endpoint_url": endpoint})
+        store.write("d/first", b"1")
+        seen.clear()
         for number in range(10):
             entry = store.write(f"d/{number}", b"1")
-    assert [method for method, _, _ in seen] == ["PUT"] * 10
-    assert entry == replace(store.stat("d/9"), modified=entry.modified)
+            assert store.read(f"d/{number}") == b"1"
+        assert [request.method for request in seen] == ["PUT", "GET"] * 10
+        assert replace(store.stat("d/9"), modified=None) == entry
+        store.close()
+
+
+@pytest.mark.parametrize("status", [301, 400])
+def test_where_the_faster_lane_is_not_answered_the_other_is_taken(s3_endpoint, s3_bucket, status):
+    with recorded(s3_endpoint, refused={"HEAD": status}) as (endpoint, _):
+        store = S3Store(s3_bucket, "", {"endpoint_url": endpoint})
+        assert store._client.native("a", "a") is None
+        store._client.call("put_object", "a", Key="a", Body=b"1")
+        assert store.read("a") == b"1"
+        store.close()
+
+
+def test_options_that_only_botocore_knows_keep_the_faster_lane_shut(s3_bucket):
+    store = S3Store(s3_bucket, "", {"requester_pays": True})
+    store.write("a", b"1")
+    assert store.read("a") == b"1"
+    assert store._client.native("a", "a") is None
+    store.close()
+
+
+ENCRYPTED = {"ETag": f'"{"0" * 32}"', "x-amz-server-side-encryption": "aws:kms"}
+
+
+def test_the_etag_of_an_encrypted_object_is_not_taken_for_a_checksum(s3_endpoint, s3_bucket):
+    with recorded(s3_endpoint, headers=ENCRYPTED) as (endpoint, _):
+        store = S3Store(s3_bucket, "", {"endpoint_url": endpoint})
+        assert store.write("a", b"1").checksum is None
+        assert store.read("a") == b"1"
+        assert store._client.native("a", "a") is not None
+        store.close()
+
+
+def test_wrong_bytes_are_noticed_whichever_way_they_go(s3_endpoint, s3_bucket):
+    with recorded(s3_endpoint, headers={"ETag": f'"{"0" * 32}"'}) as (endpoint, _):
+        store = S3Store(s3_bucket, "", {"endpoint_url": endpoint})
+        with pytest.raises(ChecksumMismatch, match="other bytes than were sent"):
+            store.write("a", b"1")
+        with pytest.raises(ChecksumMismatch, match="not the ones that are stored"):
+            store.read("a")
+        store.close()
 
 
 def test_nothing_of_an_aborted_upload_stays(store, s3_bucket):

@@ -1,0 +1,90 @@
+"""A server between a client and an S3 service that notes what goes by, and can change answers."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    query: str
+    body: bytes
+
+
+@contextmanager
+def recorded(
+    endpoint: str,
+    *,
+    refused: Mapping[str, int] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, list[Request]]]:
+    """Run it, and yield its own endpoint and the requests that it sees.
+
+    Parameters
+    ----------
+    endpoint : str
+        Of the service.
+    refused : mapping, optional
+        Methods that are answered with a status and nothing else.
+    headers : mapping, optional
+        Put into every answer, in place of the service's.
+    """
+    seen: list[Request] = []
+    there = urlsplit(endpoint)
+    dropped = {"connection", "content-length", "transfer-encoding", *map(str.lower, headers or ())}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            path, _, query = self.path.partition("?")
+            seen.append(Request(self.command, path, query, body))
+            if self.command in (refused or {}):
+                self.send_response((refused or {})[self.command])
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            service = http.client.HTTPConnection(there.hostname or "", there.port, timeout=30)
+            # The signature covers the name of the host that the client knows.
+            service.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() not in {"connection", "expect"}:
+                    service.putheader(name, value)
+            service.endheaders(body)
+            answer = service.getresponse()
+            content = answer.read()
+            self.send_response(answer.status, answer.reason)
+            for name, value in answer.getheaders():
+                if name.lower() not in dropped:
+                    self.send_header(name, value)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            length = answer.headers.get("Content-Length") if self.command == "HEAD" else None
+            self.send_header("Content-Length", length or str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+            service.close()
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward  # noqa: N815
+
+        def log_message(self, *words: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", seen
+        finally:
+            server.shutdown()
+            thread.join()
