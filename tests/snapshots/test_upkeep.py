@@ -327,9 +327,8 @@ def test_a_clock_that_goes_back_does_not_put_it_off(tmp_path):
 def test_the_process_that_takes_snapshots_does_it_in_a_quiet_moment(workspace, project, tmp_path):
     age(workspace, project, 3, 2)
     session = Session()
-    request = workspace._request(workspace._keeper.sync(), force=False) | {
-        "retention": "all for 1h"
-    }
+    request = workspace._request(workspace._keeper.sync(), force=False)
+    request |= {"retention": "all for 1h", "lineage": [workspace.tag]}
     session.tidy()
     session.take(request)
     session.tidy(overdue=3600)
