@@ -27,6 +27,8 @@ from watchdog.observers.inotify_c import (
     WatchDescriptor,
 )
 
+from jupyter_storage.paths import TEMPORARY_PREFIX
+
 __all__ = ["TooMany", "TreeWatch"]
 
 # Opening and reading are no changes; the walk that adds watches does both.
@@ -157,10 +159,26 @@ class TreeWatch(WatchCallback):
         if self._reader is not threading.current_thread():
             self._reader.join(5)
 
-    def settle(self, timeout: float) -> bool:
-        """Wait until all that happened before this call was told; False if that takes too long."""
+    def settle(self, outside: Path, timeout: float) -> bool:
+        """Wait until all that happened before this call was told.
+
+        Parameters
+        ----------
+        outside : Path
+            A directory that is not watched, to ring a bell in: the kernel keeps the order.
+        timeout : float
+            Seconds.
+
+        Returns
+        -------
+        bool
+            False if that takes too long.
+        """
         bell = _Bell()
-        directory = tempfile.mkdtemp(prefix="jupyter_storage-")
+        try:
+            directory = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=outside)
+        except OSError:
+            return False
         try:
             mask = Mask(InotifyConstants.IN_CREATE)
             self._reader.add_callback(os.fsencode(directory), mask, bell, CallbackId(2))
@@ -236,7 +254,11 @@ class TreeWatch(WatchCallback):
             return
         name = os.fsdecode(event.name)
         key = f"{here}/{name}" if here else name
-        new = event.is_directory and (event.is_create or event.is_moved_to)
+        gone = event.is_delete or event.is_moved_from
+        with self._lock:
+            # One that was closed to us may be open now.
+            new = event.is_directory and not gone and key not in self._watches
+        new = event.is_directory and (new or event.is_create or event.is_moved_to)
         if event.is_directory and event.is_moved_from:
             with self._lock:
                 self._remove(key)

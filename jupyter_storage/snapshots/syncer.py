@@ -119,7 +119,7 @@ class Syncer:
         self._project = project
         self._interval, self._longest = interval, max(10.0, 5 * interval)
         self._capture, self._tell = capture, tell
-        self._journal = Journal(journal)
+        self._journal, self._state = Journal(journal), journal.parent
         self._watcher = Watcher(
             project,
             excluded=excluded,
@@ -238,7 +238,7 @@ class Syncer:
             self._first = None
         began = time.time()
         # What changed before this moment may still be on its way from the kernel.
-        whole = whole or not self._watcher.settle(_SETTLE)
+        whole = whole or not self._watcher.settle(self._state, _SETTLE)
         batch = self._journal.take()
         known = batch.marks is not None and self._base is not None and not whole
         changes = Changes(self._base or "", batch.marks or ()) if known else None

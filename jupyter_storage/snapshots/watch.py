@@ -125,9 +125,17 @@ class Watcher:
         if self._watch is not None:
             self._watch.stop()
 
-    def settle(self, timeout: float) -> bool:
-        """Wait until all that happened before this call was told; False if nobody can say."""
-        return self._watch is not None and self._watch.settle(timeout)
+    def settle(self, outside: Path, timeout: float) -> bool:
+        """Wait until all that happened before this call was told; False if nobody can say.
+
+        Parameters
+        ----------
+        outside : Path
+            A directory that is not watched.
+        timeout : float
+            Seconds.
+        """
+        return self._watch is not None and self._watch.settle(outside, timeout)
 
     def _tell(self, key: str, *, directory: bool, new: bool) -> None:
         """Hand a change on, unless snapshots leave its path out."""
@@ -191,7 +199,7 @@ class _ObservedTree(FileSystemEventHandler):
     def add(self, key: str) -> None:
         """Do nothing: all is watched."""
 
-    def settle(self, timeout: float) -> bool:
+    def settle(self, outside: Path, timeout: float) -> bool:
         """Nobody can say."""
         return False
 

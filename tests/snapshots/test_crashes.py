@@ -12,7 +12,7 @@ import pytest
 from oracle import PASSWORD, tree_of
 
 from jupyter_storage.errors import Unreachable
-from jupyter_storage.snapshots.capture import capture
+from jupyter_storage.snapshots.capture import Changes, capture, take
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.restore import restore
 from jupyter_storage.stores.forwarding import ForwardingStore
@@ -84,6 +84,48 @@ def test_a_crash_at_any_write_leaves_a_clean_repository(
     target = tmp_path / "out"
     assert restore(fresh, snapshots[-1], target).failures == ()
     assert tree_of(target) == tree_of(project)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_at_any_operation_of_an_increment_loses_no_change(
+    project, store, open_repository, make_restic, after, tmp_path
+):
+    """What changed is told again after a crash, against the last snapshot that was acknowledged."""
+    restic = make_restic(store.root)
+    (project / "sub/deep").mkdir(parents=True)
+    for number in range(20):
+        (project / f"sub/file{number}").write_bytes(os.urandom(3000))
+    taken = take(open_repository(), project, tags=("w",))
+    marks, crashes = set(), 0
+    for at in range(20):
+        for name in (f"sub/file{at}", f"sub/deep/new{at}"):
+            (project / name).write_bytes(os.urandom(3000))
+            marks.add((name, False))
+        if at % 3 == 0:
+            (project / f"sub/file{at}").unlink()
+        repository = Repository.open(CrashingStore(store, at % 9, after=after), PASSWORD)
+        changes = Changes(taken.tree, sorted(marks))
+        try:
+            taken = take(repository, project, tags=("w",), changes=changes)
+        except Crash:
+            crashes += 1
+            restic("unlock", "--remove-all")
+        else:
+            marks.clear()
+        if at % 5 == 4:
+            restic.check()
+    assert crashes > 8
+    taken = take(
+        open_repository(), project, tags=("w",), changes=Changes(taken.tree, sorted(marks))
+    )
+    scanned = take(open_repository(), project, tags=("w",))
+    assert scanned.record.id == taken.record.id
+    repository = open_repository()
+    repository.refresh()
+    assert restore(repository, repository.snapshots()[-1], tmp_path / "out").failures == ()
+    assert tree_of(tmp_path / "out") == tree_of(project)
+    restic.check()
 
 
 class FlakyStore(ForwardingStore):

@@ -132,10 +132,10 @@ def test_a_directory_that_comes_and_goes(project, seen):
     until(seen, "a/b/x")
 
 
-def test_all_that_happened_is_told_when_it_has_settled(project, seen):
+def test_all_that_happened_is_told_when_it_has_settled(project, seen, tmp_path):
     for number in range(500):
         (project / f"file{number}").write_text("x")
-    assert seen.watcher.settle(10)
+    assert seen.watcher.settle(tmp_path, 10)
     found = set()
     while not seen.empty():
         found.add(seen.get_nowait())
