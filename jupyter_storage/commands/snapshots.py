@@ -14,6 +14,7 @@ from jupyter_storage.commands.restoring import RESTORE
 from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.commands.tiers import exports
 from jupyter_storage.commands.transfers import TICK, Interrupted
+from jupyter_storage.commands.upkeep import last_upkeep
 from jupyter_storage.records import TransferRecord
 
 __all__ = ["COMMANDS"]
@@ -106,6 +107,7 @@ def _status(arguments: argparse.Namespace, context: Context) -> Outcome:
         else None,
         "error": status.error,
         "hint": status.hint,
+        "upkeep": last_upkeep(service.upkeep.last()),
     }
     text = "\n".join(f"{name:<11}{line}" for name, line in lines.items() if line)
     return Outcome(Record(status, text=text), 1 if status.state == "error" else 0)

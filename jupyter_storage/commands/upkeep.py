@@ -13,8 +13,9 @@ from jupyter_storage.commands.rendering import human_size, human_time, plural
 from jupyter_storage.commands.results import Outcome, Record
 from jupyter_storage.commands.transfers import TICK
 from jupyter_storage.records import SnapshotRecord, TransferRecord
+from jupyter_storage.snapshots.repository.outcomes import UpkeepRecord
 
-__all__ = ["COMMANDS", "add_project", "confirmed"]
+__all__ = ["COMMANDS", "add_project", "confirmed", "last_upkeep"]
 
 
 def add_project(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +42,19 @@ def confirmed(context: Context, question: str, loss: str, hint: str) -> bool:
     if not answer:
         context.face.note("Nothing was changed.")
     return answer
+
+
+def last_upkeep(record: UpkeepRecord | None) -> str | None:
+    """Say in one line what the last daily upkeep came to."""
+    if record is None:
+        return None
+    moment = human_time(record.time)
+    if record.error:
+        return f"{moment}: failed: {record.error}. {record.hint or ''}".rstrip()
+    if record.waiting:
+        return f"{moment}: waits: {record.waiting}"
+    text = f"{moment}: forgot {plural(record.forgotten or 0, 'snapshot')}, kept {record.kept:,}"
+    return f"{text}; removed {human_size(record.bytes_deleted)}"
 
 
 # Pins and names

@@ -6,11 +6,12 @@ import secrets
 import unicodedata
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import InvalidRequest, NotFound
 from jupyter_storage.records import SnapshotRecord
-from jupyter_storage.snapshots.maintenance import forget, nanoseconds, open_marks
+from jupyter_storage.snapshots.maintenance import Diary, forget, nanoseconds, open_marks
 from jupyter_storage.snapshots.place import check_replaceable, replace_shared_password
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.keys import KeyRing
@@ -21,6 +22,7 @@ from jupyter_storage.snapshots.repository.outcomes import (
     KeyRecord,
     PruneRecord,
     RepairRecord,
+    UpkeepRecord,
 )
 from jupyter_storage.snapshots.repository.times import now
 from jupyter_storage.snapshots.retention import DEFAULT, NAME, PINNED, parse_policy
@@ -109,6 +111,19 @@ class Upkeep:
         repository = self._repository()
         with self._lock(repository, exclusive=True) as hold:
             return repository.repair_index(hold)
+
+    def last(self) -> UpkeepRecord | None:
+        """Say what the last daily upkeep on this machine came to; None before the first."""
+        notes = Diary(self._workspace.state).read()
+        moment = notes.pop("time", None)
+        notes.pop("due", None)
+        if not notes or not isinstance(moment, float):
+            return None
+        try:
+            return UpkeepRecord(datetime.fromtimestamp(moment, timezone.utc), **notes)
+        except TypeError:
+            # Written by another version.
+            return None
 
     # Keys
 

@@ -52,6 +52,28 @@ def test_old_snapshots_are_forgotten_after_a_question(call, aged):
     assert call("snapshot", "prune", "--json").json["packs_deleted"] == 0
 
 
+def test_the_status_says_what_the_daily_run_came_to(call, aged):
+    from jupyter_storage.config import resolve
+    from jupyter_storage.service import Service
+    from jupyter_storage.snapshots.maintenance import maintain
+
+    assert "upkeep" not in call("snapshot", "status").out
+    workspace = Service(resolve()).snapshots
+    for retention, said in (
+        ("all for 1h", "forgot 1 snapshot, kept 1; removed 0 B"),
+        ("hourly", "failed: The option snapshot_retention"),
+    ):
+        maintain(
+            workspace.repository(),
+            uri=workspace.place().uri,
+            options={},
+            state=workspace.state,
+            retention=retention,
+        )
+        (line,) = [each for each in call("snapshot", "status").out.split("\n") if "upkeep" in each]
+        assert said in line
+
+
 def test_retention_is_configured_by_a_sentence(call, aged, monkeypatch):
     monkeypatch.setenv("JUPYTER_STORAGE_SNAPSHOT_RETENTION", "all forever")
     assert call("snapshot", "forget", "-n", "--json").json["forgotten"] == 0

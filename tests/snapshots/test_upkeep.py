@@ -287,11 +287,13 @@ def test_the_daily_run_thins_and_prunes_and_notes_it(workspace, project, tmp_pat
     age(workspace, project, 3, 2)
     diary = Diary(workspace.state)
     assert diary.overdue() == 0
+    assert Upkeep(workspace).last() is None
     forgotten, pruned = maintained(workspace)
     assert (forgotten.forgotten, forgotten.kept) == (2, 1)
     assert pruned.packs_waiting == 4
     notes = diary.read()
     assert (notes["forgotten"], notes["kept"]) == (2, 1)
+    assert Upkeep(workspace).last().forgotten == 2
     assert -DAY <= diary.overdue() < -DAY + 60
     pass_a_day(workspace)
     assert maintained(workspace)[1].packs_deleted == 4
@@ -313,6 +315,7 @@ def test_a_daily_run_that_fails_says_why(workspace):
     notes = Diary(workspace.state).read()
     assert "snapshot_retention" in notes["error"]
     assert notes["hint"]
+    assert Upkeep(workspace).last().error == notes["error"]
 
 
 def test_a_clock_that_goes_back_does_not_put_it_off(tmp_path):

@@ -430,3 +430,55 @@ def test_two_writers_a_pruner_and_stock_restic_at_once(bench, capsys, monkeypatc
     assert counts["snapshots"] > 5
     assert counts["passes"] > 1
     bench.cases = sum(counts.values())
+
+
+def test_a_long_life_with_a_crash_at_every_turn(bench, monkeypatch):
+    """Everything in turns, each cut off somewhere; nothing is put back in between."""
+    monkeypatch.setattr(SMALL, 5)
+    chance = random.Random(11)
+    acknowledged = {}
+    shared = [chance.randbytes(4000) for _ in range(8)]
+
+    def capture(store):
+        repository = bench.open(store)
+        contents = [chance.choice(shared), chance.randbytes(1500)]
+        with repository.lock() as hold:
+            acknowledged[write_snapshot(repository, contents)] = contents
+            repository.merge_index(hold)
+
+    def drop(store):
+        repository = bench.open(store)
+        with repository.lock(exclusive=True):
+            for name in chance.sample(sorted(acknowledged), len(acknowledged) // 3):
+                # Asked for is as good as done, for whoever asked.
+                del acknowledged[name]
+                forget(repository, name)
+
+    def clean(store):
+        repository = bench.open(store)
+        marks = Marks(FaultyWrites(LocalStore(bench.directory / "upkeep"), fault), repository.id)
+        with repository.lock(exclusive=True) as hold:
+            repository.prune(marks, hold)
+
+    def repair(store):
+        repository = bench.open(store)
+        with repository.lock(exclusive=True) as hold:
+            repository.repair_index(hold)
+
+    works = [capture, capture, capture, clean, clean, drop, repair]
+    crashed = 0
+    end = time.monotonic() + 150
+    while time.monotonic() < end and bench.cases < 150:
+        fault = Fault(chance.randrange(12), chance.choice(["before", "after", "lost"]))
+        with suppress(Crash, StorageError):
+            chance.choice(works)(FaultyWrites(bench.store, fault))
+        crashed += fault.left < 0
+        bench.cases += 1
+        bench.contents |= acknowledged
+        bench.verify(acknowledged)
+        if chance.random() < 0.4:
+            pass_time(bench.store)
+    assert crashed > bench.cases // 3
+    fault = Fault(10**9, "none")
+    clean(bench.store)
+    bench.verify(acknowledged)

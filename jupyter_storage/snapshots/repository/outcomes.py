@@ -13,6 +13,7 @@ __all__ = [
     "KeyRecord",
     "PruneRecord",
     "RepairRecord",
+    "UpkeepRecord",
     "VerdictRecord",
 ]
 
@@ -142,3 +143,29 @@ class KeyRecord:
     username: str
     hostname: str
     current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepRecord:
+    """What the last daily upkeep on this machine came to.
+
+    Attributes
+    ----------
+    waiting : str or None
+        Who was at work, so that it is tried again later.
+    error, hint : str or None
+        Why it failed, and what to do.
+    forgotten, kept : int or None
+        Snapshots.
+    bytes_deleted, bytes_waiting : int or None
+        Data that no snapshot needs: removed, and to be removed in a day.
+    """
+
+    time: datetime
+    waiting: str | None = None
+    error: str | None = None
+    hint: str | None = None
+    forgotten: int | None = None
+    kept: int | None = None
+    bytes_deleted: int | None = None
+    bytes_waiting: int | None = None
