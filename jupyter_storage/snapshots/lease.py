@@ -233,7 +233,7 @@ class Lease:
         Whoever takes it from a dead holder removes the locks that this one left in the repository.
         """
         if self.guarded is None:
-            self.guarded = self._store.creates_exclusively and self._probe()
+            self.guarded = self._store.creates_exclusively() and self._probe()
         before, dead = self.holder, self.is_free()
         said = self._said_by_holder()
         number = self.highest + 1

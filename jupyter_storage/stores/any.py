@@ -62,8 +62,6 @@ class AnyStore(Store):
         If the protocol is unknown, or its package is not installed.
     """
 
-    creates_exclusively = False
-
     def __init__(self, uri: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
         super().__init__(uri)
         self._protocol = get_protocol(uri)
@@ -113,6 +111,9 @@ class AnyStore(Store):
             if entry.is_directory:
                 with suppress(NotFound):
                     pending.append(iter(self._children(entry.path)))
+
+    def creates_exclusively(self) -> bool:
+        return False
 
     def local_path(self, key: str) -> Path | None:
         return None

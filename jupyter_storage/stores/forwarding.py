@@ -31,7 +31,6 @@ class ForwardingStore(Store):
         self.inner = store
         self.keeps_links = store.keeps_links
         self.keeps_directories = store.keeps_directories
-        self.creates_exclusively = store.creates_exclusively
 
     def stat(self, key: str) -> Entry:
         return self.inner.stat(key)
@@ -41,6 +40,9 @@ class ForwardingStore(Store):
 
     def walk(self, key: str = "") -> Iterator[Entry]:
         return self.inner.walk(key)
+
+    def creates_exclusively(self) -> bool:
+        return self.inner.creates_exclusively()
 
     def local_path(self, key: str) -> Path | None:
         return self.inner.local_path(key)

@@ -85,6 +85,7 @@ class GCSStore(ObjectStore):
             size=size,
             modified=modified,
             look=self._head,
+            heeds_conditions=self.creates_exclusively,
         )
 
     def can_copy_from(self, source: Store) -> bool:
@@ -133,6 +134,9 @@ class GCSStore(ObjectStore):
         found = [_found(item) for item in answer.get("items", ())]
         found += [Found(directory) for directory in answer.get("prefixes", ())]
         return found, answer.get("nextPageToken") or None
+
+    def _put_if_absent(self, key: str) -> None:
+        insert(self._client, key, self._key(key), b"", exclusive=True, modified=None)
 
     def _put_marker(self, key: str) -> None:
         insert(self._client, key, self._base(key), b"", exclusive=False, modified=None)

@@ -45,6 +45,8 @@ class GCSWriter(Writer):
         Kept in the object's metadata.
     look : callable
         Describes a file of the store, or raises NotFound.
+    heeds_conditions : callable
+        Says whether the service refuses to create what exists; emulators do not.
     """
 
     def __init__(
@@ -57,10 +59,11 @@ class GCSWriter(Writer):
         size: int | None,
         modified: datetime | None,
         look: Callable[[str], Entry],
+        heeds_conditions: Callable[[], bool],
     ) -> None:
         self._client, self._key, self._object_key = client, key, object_key
         self._exclusive, self._size, self._modified = exclusive, size, modified
-        self._look = look
+        self._look, self._heeds_conditions = look, heeds_conditions
         self._buffer = bytearray()
         self._digest = hashlib.md5(usedforsecurity=False)
         self._written = 0
@@ -83,8 +86,7 @@ class GCSWriter(Writer):
                 self._flush()
 
     def commit(self) -> Entry:
-        if self._exclusive:
-            # Emulators ignore the condition of the request below.
+        if self._exclusive and not self._heeds_conditions():
             with suppress(NotFound):
                 self._look(self._key)
                 raise AlreadyExists("It exists already", path=self._key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from jupyter_storage.errors import (
     AlreadyExists,
@@ -22,7 +24,7 @@ from jupyter_storage.errors import (
     StorageError,
     Unsupported,
 )
-from jupyter_storage.paths import basename, clean_key, is_below, join
+from jupyter_storage.paths import TEMPORARY_PREFIX, basename, clean_key, is_below, join
 from jupyter_storage.records import Entry, Page
 from jupyter_storage.stores.cloud_errors import root_code
 from jupyter_storage.stores.directories import Directories
@@ -86,6 +88,8 @@ class ObjectStore(Store):
         super().__init__(join(f"{scheme}://{bucket}", prefix))
         self.bucket, self.prefix = bucket, prefix
         self._directories = Directories(self._names_in, self._is_directory)
+        self._conditions: bool | None = None
+        self._conditions_lock = threading.Lock()
 
     # What each service does in its own way
 
@@ -111,6 +115,10 @@ class ObjectStore(Store):
         tuple
             The stream, and what gives its connection back.
         """
+
+    @abstractmethod
+    def _put_if_absent(self, key: str) -> None:
+        """Create an empty object by the service's own condition; AlreadyExists if it refuses."""
 
     @abstractmethod
     def _put_marker(self, key: str) -> None:
@@ -209,6 +217,29 @@ class ObjectStore(Store):
             release()
 
     # Changing
+
+    def creates_exclusively(self) -> bool:
+        with self._conditions_lock:
+            if self._conditions is None:
+                self._conditions = self._heeds_conditions()
+            return self._conditions
+
+    def _heeds_conditions(self) -> bool:
+        """Whether the service refuses to create what exists; some services just write it."""
+        key = f"{TEMPORARY_PREFIX}{uuid4().hex}"
+        try:
+            self._put_if_absent(key)
+            try:
+                self._put_if_absent(key)
+            except AlreadyExists:
+                return True
+            finally:
+                with suppress(StorageError):
+                    self._delete_object(key)
+        except StorageError:
+            # It says no to something else: then we look before we write.
+            return False
+        return False
 
     def make_directory(self, key: str) -> None:
         if not key:

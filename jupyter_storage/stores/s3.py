@@ -114,7 +114,11 @@ class S3Store(ObjectStore):
             metadata=mtime_metadata(modified),
             look=self._head,
             is_taken=self._directories.has,
+            heeds_conditions=self.creates_exclusively,
         )
+
+    def _heeds_conditions(self) -> bool:
+        return self._client.is_amazon or super()._heeds_conditions()
 
     def can_copy_from(self, source: Store) -> bool:
         return isinstance(source, S3Store) and source._client.identity == self._client.identity
@@ -165,6 +169,9 @@ class S3Store(ObjectStore):
         found += [Found(item["Prefix"]) for item in answer.get("CommonPrefixes", ())]
         more = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
         return found, more
+
+    def _put_if_absent(self, key: str) -> None:
+        self._client.call("put_object", key, Key=self._key(key), Body=b"", IfNoneMatch="*")
 
     def _put_marker(self, key: str) -> None:
         self._client.call("put_object", key, Key=self._base(key), Body=b"")

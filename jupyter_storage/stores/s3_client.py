@@ -65,7 +65,7 @@ class S3Client:
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         self.endpoint = str(arguments.get("endpoint_url") or endpoint or AMAZON)
         # Others ignore If-None-Match, some of them for uploads of several parts only.
-        self.heeds_conditions = _is_amazon(self.endpoint)
+        self.is_amazon = _is_amazon(self.endpoint)
         # Who talks to the same service as the same person can copy inside of it.
         self.identity = (self.endpoint, repr(sorted(options.items())))
         self._for_people = arguments

@@ -57,6 +57,8 @@ class S3Writer(Writer):
         Describes a file of the store, or raises NotFound.
     is_taken : callable
         Says whether a directory has a name.
+    heeds_conditions : callable
+        Says whether the service refuses to create what exists; asked where it is not Amazon's.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class S3Writer(Writer):
         metadata: Mapping[str, str],
         look: Callable[[str], Entry],
         is_taken: Callable[[str], bool],
+        heeds_conditions: Callable[[], bool],
     ) -> None:
         if size is not None and size > LARGEST:
             raise NoSpace(f"S3 takes files up to {LARGEST:,} bytes", path=key)
@@ -80,7 +83,7 @@ class S3Writer(Writer):
         self._token = uuid4().hex
         if exclusive:
             self._metadata["writer"] = self._token
-        self._is_taken = is_taken
+        self._is_taken, self._heeds_conditions = is_taken, heeds_conditions
         self._buffer = bytearray()
         self._written = 0
         self._upload: str | None = None
@@ -104,7 +107,7 @@ class S3Writer(Writer):
     def commit(self) -> Entry:
         if self._is_taken(self._key):
             raise IsADirectory("A directory has that name", path=self._key)
-        if self._exclusive and not self._client.heeds_conditions and self._exists():
+        if self._exclusive and not self._is_guarded() and self._exists():
             raise AlreadyExists("It exists already", path=self._key)
         if self._upload is None:
             self._put()
@@ -258,6 +261,11 @@ class S3Writer(Writer):
 
     def _condition(self) -> dict[str, str]:
         return {"IfNoneMatch": "*"} if self._exclusive else {}
+
+    def _is_guarded(self) -> bool:
+        """Whether the service itself refuses to publish over what exists."""
+        # Ceph heeds the condition in one request, and not where parts are completed.
+        return self._client.is_amazon or (self._upload is None and self._heeds_conditions())
 
     def _exists(self) -> bool:
         native = self._client.native(self._key, self._object_key)

@@ -94,13 +94,10 @@ class Store(ABC):
         Whether symbolic links can be stored (directories only).
     keeps_directories : bool
         Whether a directory exists on its own; else an empty one is a marker object.
-    creates_exclusively : bool
-        Whether of two that create the same file exclusively, at the same moment, one surely fails.
     """
 
     keeps_links: bool = False
     keeps_directories: bool = False
-    creates_exclusively: bool = True
 
     def __init__(self, uri: str) -> None:
         self.uri = uri.rstrip("/") or uri
@@ -203,6 +200,13 @@ class Store(ABC):
         IsADirectory
             If a directory has that name. Object stores may say so at the commit.
         """
+
+    def creates_exclusively(self) -> bool:
+        """Whether of two that create the same file at the same moment one surely fails.
+
+        May ask the service, the first time.
+        """
+        return True
 
     def write(
         self,

@@ -210,9 +210,13 @@ def test_a_store_that_takes_both_is_found_out_and_the_last_writer_holds_it(machi
     assert (one.held, two.held) == (False, True)
 
 
+class OnlyLooks(LocalStore):
+    def creates_exclusively(self):
+        return False
+
+
 def test_a_store_that_only_looks_first_is_not_trusted(machine, tmp_path):
-    store = LocalStore(tmp_path / "bucket")
-    store.creates_exclusively = False
+    store = OnlyLooks(tmp_path / "bucket")
     one = machine(store, "one")
     one.sync()
     assert one.take()

@@ -108,6 +108,23 @@ def test_a_small_file_costs_one_request_where_its_directory_is_known(s3_endpoint
         store.close()
 
 
+def test_an_exclusive_file_costs_one_request_where_the_service_heeds_conditions(
+    s3_endpoint, s3_bucket
+):
+    with recorded(s3_endpoint) as (endpoint, seen):
+        store = S3Store(s3_bucket, "", {"endpoint_url": endpoint})
+        store.write("d/first", b"1", exclusive=True)
+        seen.clear()
+        store.write("d/second", b"1", exclusive=True)
+        with pytest.raises(AlreadyExists):
+            store.write("d/first", b"2", exclusive=True)
+        assert [request.method for request in seen][:2] == ["PUT", "PUT"]
+        assert store.read("d/first") == b"1"
+        assert store.creates_exclusively()
+        assert {entry.path for entry in store.walk()} == {"d/first", "d/second"}
+        store.close()
+
+
 @pytest.mark.parametrize("status", [301, 400])
 def test_where_the_faster_lane_is_not_answered_the_other_is_taken(s3_endpoint, s3_bucket, status):
     with recorded(s3_endpoint, refused={"HEAD": status}) as (endpoint, _):

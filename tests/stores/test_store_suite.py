@@ -57,6 +57,13 @@ class TestS3BucketRoot(StoreSuite):
         store.close()
 
 
+def test_a_service_that_ignores_conditions_is_known_as_such(gcs_bucket):
+    store = open_store(f"gs://{gcs_bucket}")
+    assert not store.creates_exclusively()
+    assert list(store.walk()) == []
+    store.close()
+
+
 class TestGCS(StoreSuite):
     pages = False  # the emulator has no pages
     races = False  # the emulator ignores ifGenerationMatch
