@@ -104,6 +104,12 @@ class JupyterStorage(Configurable):
     snapshot_bandwidth = Int(
         0, min=0, help="Bytes a second that snapshots may write, on average; 0 for no limit."
     ).tag(config=True)
+    snapshot_shutdown_timeout = Float(
+        20.0,
+        min=0.0,
+        help="Seconds that the last snapshot has when the server stops. JupyterHub and Kubernetes "
+        "end it by force after 30.",
+    ).tag(config=True)
     snapshot_retention = Unicode(
         "all for 1h, every 10m for 1d, every 1h for 7d, every 1d for 30d",
         help="Which snapshots stay: rules such as 'every 1h for 7d', with s, m, h, d and w; or "
@@ -174,6 +180,7 @@ class Settings:
     snapshot_gitignore: bool = True
     snapshot_checkpoints: bool = True
     snapshot_bandwidth: int = 0
+    snapshot_shutdown_timeout: float = 20.0
     snapshot_retention: str = "all for 1h, every 10m for 1d, every 1h for 7d, every 1d for 30d"
     snapshot_uri: str = ""
     snapshot_password_file: str = ""
@@ -217,6 +224,7 @@ class Settings:
             "JUPYTER_STORAGE_SNAPSHOT_GITIGNORE": str(self.snapshot_gitignore).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_CHECKPOINTS": str(self.snapshot_checkpoints).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_BANDWIDTH": str(self.snapshot_bandwidth),
+            "JUPYTER_STORAGE_SNAPSHOT_SHUTDOWN_TIMEOUT": str(self.snapshot_shutdown_timeout),
             "JUPYTER_STORAGE_SNAPSHOT_RETENTION": self.snapshot_retention,
             "JUPYTER_STORAGE_SNAPSHOT_URI": self.snapshot_uri,
             "JUPYTER_STORAGE_SNAPSHOT_PASSWORD_FILE": self.snapshot_password_file,
@@ -380,6 +388,7 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         snapshot_gitignore=options.snapshot_gitignore,
         snapshot_checkpoints=options.snapshot_checkpoints,
         snapshot_bandwidth=options.snapshot_bandwidth,
+        snapshot_shutdown_timeout=options.snapshot_shutdown_timeout,
         snapshot_retention=options.snapshot_retention,
         snapshot_uri=options.snapshot_uri.rstrip("/"),
         snapshot_password_file=options.snapshot_password_file,

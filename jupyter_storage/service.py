@@ -470,7 +470,7 @@ class Service:
         with self._lock:
             workspace = self._snapshots
         if workspace is not None:
-            workspace.stop()
+            workspace.stop(self.settings.snapshot_shutdown_timeout)
 
     def _open_workspace(self) -> Workspace:
         from jupyter_storage.snapshots.workspace import Workspace

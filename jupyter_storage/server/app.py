@@ -50,8 +50,8 @@ ROUTES: list[tuple[str, type]] = [
 WORKERS = 32
 """Blocking calls at the same time: enough for the slow ones not to hold up the quick ones."""
 
-STOP = 15.0
-"""Seconds that the last snapshot and running transfers have when the server stops."""
+STOP = 5.0
+"""Seconds that everything else has when the server stops, beside the last snapshot."""
 
 T = TypeVar("T")
 
@@ -173,7 +173,8 @@ class StorageApp(ExtensionApp):
             self.run(self.call(service.close), "Stopping transfers")
         if self._background:
             # Whatever still waits for a network must not keep the server from stopping.
-            await asyncio.wait(self._background, timeout=STOP)
+            snapshot = service.settings.snapshot_shutdown_timeout if service else 0.0
+            await asyncio.wait(self._background, timeout=snapshot + STOP)
         if self._emitter is not None:
             self._emitter.close()
         self._pool.shutdown(wait=False, cancel_futures=True)

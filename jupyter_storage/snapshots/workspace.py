@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -298,17 +299,18 @@ class Workspace:
             self._thread.start()
             self._keeper.start(self._join)
 
-    def stop(self, timeout: float = 10.0) -> None:
+    def stop(self, timeout: float = 20.0) -> None:
         """Take a last snapshot, within ``timeout`` seconds, and end what :meth:`start` began."""
+        end = time.monotonic() + timeout
         self._stopping.set()
         with self._lock:
             syncer, thread = self._syncer, self._thread
         if syncer is not None:
             syncer.stop(timeout)
         if thread is not None:
-            thread.join(timeout)
+            thread.join(max(0.0, end - time.monotonic()))
         self._child.close()
-        self._keeper.stop(timeout)
+        self._keeper.stop(max(1.0, end - time.monotonic()))
 
     def _begin(self) -> None:
         if not startup.bring_back(
