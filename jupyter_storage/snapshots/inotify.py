@@ -126,7 +126,8 @@ class TreeWatch(WatchCallback):
         self._lock = threading.RLock()
         self._keys: dict[WatchDescriptor, str] = {}
         self._watches: dict[str, WatchDescriptor] = {}
-        self._reader = _Reader(lost)
+        self._reader = _Reader(self._give_up)
+        self._over = False
 
     @property
     def directories(self) -> frozenset[str]:
@@ -155,6 +156,7 @@ class TreeWatch(WatchCallback):
 
     def stop(self) -> None:
         """Stop watching."""
+        self._over = True
         self._reader.stop()
         if self._reader is not threading.current_thread():
             self._reader.join(5)
@@ -289,5 +291,8 @@ class TreeWatch(WatchCallback):
         return True
 
     def _give_up(self) -> None:
-        self._reader.stop()
-        self._lost()
+        # To stop takes away the watches, which looks like the end of the directory.
+        if not self._over:
+            self._over = True
+            self._reader.stop()
+            self._lost()

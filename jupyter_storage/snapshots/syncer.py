@@ -30,7 +30,8 @@ _TELL = 1.0  # seconds between looks at what waits
 _MOST_SIZED = 500  # files whose sizes are added up
 _SETTLE = 1.0
 _RESTLESS = 10  # captures in a row before which it was not quiet: nobody edits like that
-_REST = 2.0  # after a long capture the next one waits for so many times as long
+# Where changes go on, a capture is followed by a rest of so many times as long.
+_REST, _LONGEST_REST = 2.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -257,8 +258,10 @@ class Syncer:
                 future.set_exception(error)
         else:
             self._succeed(taken, batch, began, scanned=changes is None)
+            now = time.monotonic()
             # A large file that is being written is read again each time.
-            self._not_before = time.monotonic() + _REST * (time.monotonic() - started)
+            rest = min(_REST * (now - started), _LONGEST_REST) if self._restless > 1 else 0.0
+            self._not_before = now + rest
             for future in futures:
                 future.set_result(taken.record)
 

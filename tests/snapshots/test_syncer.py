@@ -15,6 +15,7 @@ from jupyter_storage.errors import Unreachable
 from jupyter_storage.snapshots import syncer as syncers
 from jupyter_storage.snapshots.capture import Memory, take
 from jupyter_storage.snapshots.child import Child
+from jupyter_storage.snapshots.journal import Journal
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.restore import restore
 from jupyter_storage.snapshots.syncer import Syncer
@@ -165,7 +166,7 @@ def test_when_watching_ends_scans_go_on(start, project, monkeypatch):
     run.wait(lambda told: told.record.files == 2)
 
 
-def test_the_last_capture_holds_what_changed_before_the_end(start, project):
+def test_the_last_capture_holds_what_changed_before_the_end(start, project, tmp_path):
     run = start()
     run.idle()
     count = len(run.wanted)
@@ -173,6 +174,10 @@ def test_the_last_capture_holds_what_changed_before_the_end(start, project):
         (project / f"file{number}").write_text("x")
     run.syncer.stop(10)
     assert run.told[-1].record.files == 200
+    assert run.told[-1].pending == 0
+    journal = Journal(tmp_path / "state/journal.sqlite")
+    assert journal.waiting().paths == 0
+    journal.close()
     assert all(wanted.changes is not None for wanted in run.wanted[count:])
 
 
@@ -198,6 +203,21 @@ def test_a_directory_that_is_never_quiet_is_captured_soon_and_then_less_often(st
     syncer._restless = 10
     syncer._first, syncer._last = now - 0.15, now + 60
     assert syncer._wait() > 9
+
+
+def test_a_change_after_a_long_capture_does_not_wait_for_long(start, project, open_repository):
+    slow = [3.0]
+
+    def capture(wanted, cancel):
+        time.sleep(slow.pop() if slow else 0)
+        return take(open_repository(), project, tags=TAGS)
+
+    run = start(capture=capture)
+    run.idle()
+    begin = time.monotonic()
+    (project / "a").write_text("a")
+    run.wait(lambda told: told.record.files == 1)
+    assert time.monotonic() - begin < 3
 
 
 def test_failures_are_tried_again_with_the_next_capture(start, project, monkeypatch):
