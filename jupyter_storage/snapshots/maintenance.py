@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -140,8 +140,29 @@ class Diary:
         return since if since >= -_DAY else 0.0
 
 
+class _Interruptible:
+    """A lock whose holder stops where something else waits for him."""
+
+    def __init__(self, hold: Hold, wanted: Callable[[], bool]) -> None:
+        self._hold, self._wanted = hold, wanted
+
+    def __call__(self) -> None:
+        if self._wanted():
+            raise Conflict("A snapshot was to be taken", hint="It goes on later by itself.")
+        self._hold()
+
+    def alone(self) -> bool:
+        return self._hold.alone()
+
+
 def maintain(
-    repository: Repository, *, uri: str, options: Mapping[str, Any], state: Path, retention: str
+    repository: Repository,
+    *,
+    uri: str,
+    options: Mapping[str, Any],
+    state: Path,
+    retention: str,
+    wanted: Callable[[], bool] = lambda: False,
 ) -> tuple[ForgetRecord, PruneRecord] | None:
     """Thin out snapshots and make a pass of pruning, and note what it came to.
 
@@ -155,6 +176,8 @@ def maintain(
         Directory of our own on this machine.
     retention : str
         See :mod:`jupyter_storage.snapshots.retention`.
+    wanted : callable
+        Whether somebody waits for this process. Then it stops, and is taken up the next time.
 
     Returns
     -------
@@ -165,7 +188,8 @@ def maintain(
     try:
         policy = parse_policy(retention)
         marks = open_marks(uri, options, repository.id)
-        with repository.lock(exclusive=True, records=state / "locks") as hold:
+        with repository.lock(exclusive=True, records=state / "locks") as held:
+            hold = _Interruptible(held, wanted)
             forgotten = forget(repository, policy, nanoseconds(marks.clock()), hold)
             pruned = repository.prune(marks, hold)
     except Conflict as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +79,15 @@ class Session:
             self.close()
             raise
 
-    def tidy(self, overdue: float = 0.0) -> None:
+    def tidy(self, overdue: float = 0.0, wanted: Callable[[], bool] = lambda: False) -> None:
         """Do the daily upkeep of the repository that is open.
 
         Parameters
         ----------
         overdue : float
             Only if it has been due for so many seconds.
+        wanted : callable
+            Whether somebody waits; see :func:`maintain`.
         """
         if self._repository is None or Diary(self._state).overdue() < overdue:
             return
@@ -95,6 +97,7 @@ class Session:
             options=self._options,
             state=self._state,
             retention=self._retention,
+            wanted=wanted,
         )
         # What is known of the repository is of before.
         self.close()

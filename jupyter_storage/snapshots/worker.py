@@ -103,7 +103,8 @@ class _Worker:
         if idle > _QUIET:
             with suppress(queue.Empty):
                 return self._queue.get(timeout=_QUIET)
-            self._session.tidy()
+            # Whoever waits goes first: it may be the last snapshot before the end.
+            self._session.tidy(wanted=lambda: not self._queue.empty())
         return self._queue.get(timeout=idle)
 
     def end(self, *_: object) -> None:

@@ -310,6 +310,33 @@ def test_the_daily_run_waits_for_others(workspace, project):
     assert -600 <= Diary(workspace.state).overdue() < -500
 
 
+def test_the_daily_run_stops_where_a_snapshot_is_wanted(workspace, project, tmp_path):
+    age(workspace, project, 3, 2)
+    place = workspace.place()
+    seen = []
+
+    def run(wanted):
+        repository = Repository.open(open_store(place.uri), place.password())
+        return maintain(
+            repository,
+            uri=place.uri,
+            options={},
+            state=workspace.state,
+            retention="all for 1h",
+            wanted=wanted,
+        )
+
+    # After the snapshots are thinned out, in the middle of what pruning looks through.
+    assert run(lambda: seen.append(1) or len(seen) > 2) is None
+    assert len(workspace.list()) == 1
+    assert "snapshot was to be taken" in Diary(workspace.state).read()["waiting"]
+    assert Diary(workspace.state).overdue() < 0
+    workspace.now()
+    # What the two that went had alone; the directory still has what the last one had.
+    assert run(lambda: False)[1].packs_waiting == 3
+    stock(workspace, tmp_path).check()
+
+
 def test_a_daily_run_that_fails_says_why(workspace):
     assert maintained(workspace, "nonsense") is None
     notes = Diary(workspace.state).read()

@@ -10,6 +10,7 @@ from jupyter_storage.errors import NotFound
 from jupyter_storage.snapshots.repository.catalog import Catalog
 from jupyter_storage.snapshots.repository.files import Files
 from jupyter_storage.snapshots.repository.index import decode_index
+from jupyter_storage.snapshots.repository.locks import Hold
 from jupyter_storage.snapshots.repository.packs import BlobType, PackedBlob
 from jupyter_storage.snapshots.repository.reading import BlobReader
 from jupyter_storage.snapshots.repository.snapshots import Snapshot
@@ -59,8 +60,15 @@ def listed_packs(files: Files, names: Iterable[str]) -> Packs:
     return packs
 
 
-def needed_blobs(trees: Trees, snapshots: Iterable[Snapshot]) -> Needed:
+def needed_blobs(trees: Trees, snapshots: Iterable[Snapshot], hold: Hold) -> Needed:
     """All that snapshots hold.
+
+    Parameters
+    ----------
+    trees : Trees
+    snapshots : iterable of Snapshot
+    hold : Hold
+        Confirmed at every tree, for this may take long.
 
     Raises
     ------
@@ -69,6 +77,7 @@ def needed_blobs(trees: Trees, snapshots: Iterable[Snapshot]) -> Needed:
     """
     needed: Needed = {"data": set(), "tree": set()}
     for visit, nodes in walk(trees, snapshots):
+        hold()
         needed["tree"].add(bytes.fromhex(visit.tree))
         for node in nodes:
             needed["data"].update(map(bytes.fromhex, node.get("content") or ()))

@@ -95,7 +95,7 @@ def prune(parts: Parts, marks: Marks, needed: Needed, hold: Hold) -> PruneRecord
     repacked = sum(sizes[pack] for pack in plan.repack)
     before = parts.writer.bytes_packed
     if plan.repack:
-        _repack(parts, plan)
+        _repack(parts, plan, hold)
     hold()
     _rewrite_index(parts, plan.repack | plan.lost | deleted)
     hold()
@@ -190,11 +190,12 @@ def _outdated(marks: Sequence[Mark], time: datetime) -> list[Mark]:
     return [mark for mark in marks if time - mark.time >= GRACE][:-1]
 
 
-def _repack(parts: Parts, plan: _Plan) -> None:
+def _repack(parts: Parts, plan: _Plan, hold: Hold) -> None:
     def read(pack: str) -> tuple[str, bytes]:
         return pack, parts.files.store.read(pack_key(pack))
 
     for start in range(0, len(plan.repack), AT_ONCE):
+        hold()
         batch = sorted(plan.repack)[start : start + AT_ONCE]
         with ThreadPoolExecutor(AT_ONCE, "repack") as pool:
             for pack, content in pool.map(read, batch):

@@ -248,7 +248,7 @@ class Repository:
         """
         snapshots = self.snapshots()
         self.refresh()
-        return prune(self._parts, marks, needed_blobs(self, snapshots), hold)
+        return prune(self._parts, marks, needed_blobs(self, snapshots, hold), hold)
 
     def check(
         self, *, percent: float = 0.0, progress: Callable[[int, int], None] | None = None
