@@ -30,7 +30,7 @@ from traitlets.config.loader import (
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.paths import split_uri
 
-__all__ = ["JupyterStorage", "Settings", "WorkloadKind", "load_config", "resolve"]
+__all__ = ["JupyterStorage", "Settings", "WorkloadKind", "key_part", "load_config", "resolve"]
 
 WorkloadKind = Literal["workspace", "job", "job_queue", "service"]
 
@@ -360,7 +360,7 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
     root = root if root.is_absolute() else Path.cwd() / root
     bucket = _bucket(options, root)
     artifacts = options.artifacts.rstrip("/") or (
-        f"{bucket}/{_part(options.org_id)}/{_part(options.cloud_id)}/artifact_storage"
+        f"{bucket}/{key_part(options.org_id)}/{key_part(options.cloud_id)}/artifact_storage"
     )
     split_uri(artifacts)
     user = options.user_id or environ.get("JUPYTERHUB_USER") or getpass.getuser()
@@ -372,9 +372,9 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         artifacts=artifacts,
         org_id=options.org_id,
         cloud_id=options.cloud_id,
-        user_id=_part(user),
+        user_id=key_part(user),
         workload=options.workload,
-        workload_id=_part(options.workload_id or _workload_id(user, project, environ)),
+        workload_id=key_part(options.workload_id or _workload_id(user, project, environ)),
         workload_id_chosen=bool(options.workload_id),
         network_backing=options.network_backing,
         project=project,
@@ -424,7 +424,7 @@ def _workload_id(user: str, project: Path, environ: Mapping[str, str]) -> str:
     return f"{project.name or 'root'}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
-def _part(name: str) -> str:
+def key_part(name: str) -> str:
     """One part of a key from a name that a person chose."""
     return re.sub(r"[^A-Za-z0-9._@+-]+", "-", name).strip(".-") or "unnamed"
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_storage.config import Settings
+from jupyter_storage.config import Settings, key_part
 from jupyter_storage.errors import InvalidRequest, IsADirectory
 from jupyter_storage.listings import Listings, SortKey
 from jupyter_storage.locations import PRIVATE_PREFIX, Locations
@@ -21,6 +21,7 @@ from jupyter_storage.records import (
     Entry,
     Page,
     Plan,
+    SnapshotRecord,
     TierRecord,
     TransferRecord,
 )
@@ -444,7 +445,7 @@ class Service:
         """Snapshots of the project directory."""
         with self._lock:
             if self._snapshots is None:
-                self._snapshots = self._open_workspace()
+                self._snapshots = self._open_workspace(self.settings)
             return self._snapshots
 
     @property
@@ -472,10 +473,27 @@ class Service:
         if workspace is not None:
             workspace.stop(self.settings.snapshot_shutdown_timeout)
 
-    def _open_workspace(self) -> Workspace:
+    def clone(self, snapshot: str, identifier: str) -> SnapshotRecord:
+        """Begin a new workspace, in the same bucket, with a snapshot of this one.
+
+        Parameters
+        ----------
+        snapshot : str
+            ID, the beginning of one, ``latest``, or a time such as ``10 minutes ago``.
+        identifier : str
+            Of the new workspace: a server that is started with it has the files.
+        """
+        if key_part(identifier) != identifier or identifier == self.settings.workload_id:
+            raise InvalidRequest(
+                f"'{identifier}' cannot be the ID of a new workspace",
+                hint="It has letters, digits and any of '._@+-', and is not this one's.",
+            )
+        settings = replace(self.settings, workload_id=identifier, workload_id_chosen=True)
+        return self.snapshots.clone(snapshot, self._open_workspace(settings))
+
+    def _open_workspace(self, settings: Settings) -> Workspace:
         from jupyter_storage.snapshots.workspace import Workspace
 
-        settings = self.settings
         prefix = workload_prefix(settings, "").rstrip("/")
         uri = join(settings.snapshot_uri or settings.system_uri, prefix)
         tiers = [tier.path for tier in self._locations.tiers.values() if tier.path]

@@ -28,6 +28,7 @@ _GROUPS = {
         "snapshot now",
         "snapshot list",
         "snapshot restore",
+        "snapshot clone",
         "snapshot takeover",
         "snapshot status",
         "snapshot env",

@@ -13,7 +13,7 @@ from jupyter_storage.commands.results import Outcome, Record
 from jupyter_storage.commands.transfers import follow
 from jupyter_storage.records import ConflictPolicy, RestorePlan
 
-__all__ = ["RESTORE"]
+__all__ = ["CLONE", "RESTORE"]
 
 _POLICIES = (
     ("--overwrite", ConflictPolicy.OVERWRITE, "replace files that the snapshot has too"),
@@ -144,4 +144,44 @@ RESTORE = Command(
     "Without --overwrite, --skip, --newer or --exact, the target must be empty or new, and paths\n"
     "must not exist in it. Before anything is replaced in the project directory a snapshot is\n"
     "taken, and named at the end. What snapshots leave out is neither replaced nor removed.",
+)
+
+
+def _configure_clone(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "snapshot", metavar="ID", help="ID, its beginning, 'latest', or a time in quotes"
+    )
+    parser.add_argument("workspace", metavar="NEW_ID", help="ID of the new workspace")
+    parser.add_argument("--target", metavar="DIR", help="also put the files into this directory")
+    parser.add_argument("--project", metavar="DIR", help="as for 'snapshot restore'")
+
+
+def _clone(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service(project=arguments.project)
+    chosen = service.snapshots.find(arguments.snapshot)
+    record = service.clone(chosen.id, arguments.workspace)
+    if arguments.target:
+        target = os.path.abspath(Path(arguments.target).expanduser())  # noqa: PTH100  links stay
+        outcome = follow(service, lambda: service.restore(chosen.id, target), "Restoring", context)
+        if outcome.status:
+            return outcome
+    text = (
+        f"Workspace {arguments.workspace} begins with snapshot {record.short_id}. Start a server "
+        f"in an empty directory with JUPYTER_STORAGE_WORKSPACE_ID={arguments.workspace}"
+    )
+    return Outcome(Record(record, text=text))
+
+
+CLONE = Command(
+    "snapshot clone",
+    "Begin a new workspace with a snapshot of this one",
+    (
+        ("snapshot clone latest experiment-2", "from the newest one"),
+        ("snapshot clone 1a2b3c4d experiment-2 --target ~/two", "and have its files here too"),
+    ),
+    _configure_clone,
+    _clone,
+    "",
+    "The new workspace lies in the same bucket and has a repository and a password of its own.\n"
+    "What lies in tiers, such as 'cluster:', is not cloned.",
 )

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from jupyter_storage.commands.command import Command, Context
 from jupyter_storage.commands.rendering import Column, human_size, human_time, plural
-from jupyter_storage.commands.restoring import RESTORE
+from jupyter_storage.commands.restoring import CLONE, RESTORE
 from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.commands.tiers import exports
 from jupyter_storage.commands.transfers import TICK, Interrupted
@@ -146,6 +146,7 @@ COMMANDS = (
         _list,
     ),
     RESTORE,
+    CLONE,
     Command(
         "snapshot takeover",
         "Make this machine the one that writes the workspace's main line",

@@ -85,6 +85,16 @@ class Home:
             self._repository = repository
         return repository
 
+    def make(self) -> Repository:
+        """Make the repository, or open the one that somebody made meanwhile."""
+        place = self.place()
+        store = open_store(place.uri, place.options)
+        try:
+            Repository.create(store, place.password()).close()
+        finally:
+            store.close()
+        return self.opened()
+
     def opened(self) -> Repository:
         """Open the repository for reading.
 

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.errors import AccessDenied, Cancelled, Conflict, StorageError
+from jupyter_storage.errors import AccessDenied, AlreadyExists, Cancelled, Conflict, StorageError
 from jupyter_storage.records import (
     ConflictPolicy,
     RestorePlan,
@@ -23,6 +23,7 @@ from jupyter_storage.redact import redact
 from jupyter_storage.snapshots import startup, worker
 from jupyter_storage.snapshots.capture import Taken
 from jupyter_storage.snapshots.child import Child
+from jupyter_storage.snapshots.clone import clone
 from jupyter_storage.snapshots.home import Home
 from jupyter_storage.snapshots.keeper import Keeper
 from jupyter_storage.snapshots.line import Heading
@@ -271,6 +272,42 @@ class Workspace:
         """
         self._keeper.line.take_over()
         return self.now()
+
+    def clone(self, snapshot: str, other: Workspace) -> SnapshotRecord:
+        """Begin another workspace with a snapshot of this one.
+
+        Parameters
+        ----------
+        snapshot : str
+            As for :meth:`find`.
+        other : Workspace
+            One that has no snapshots yet; it gets a repository of its own.
+
+        Returns
+        -------
+        SnapshotRecord
+            The first snapshot of the other workspace.
+
+        Raises
+        ------
+        AlreadyExists
+            If the other workspace has snapshots.
+        """
+        chosen, source = self._home.find(snapshot), self._home.opened()
+        if other.list():
+            raise AlreadyExists(
+                f"The workspace '{other.workspace}' has snapshots already",
+                hint="Choose another ID for the new workspace.",
+            )
+        target = other.made()
+        with source.lock(records=self.state / "locks"), target.lock(records=other.state / "locks"):
+            source.refresh()
+            target.refresh()
+            return to_record(clone(source, chosen, target, other.tag))
+
+    def made(self) -> Repository:
+        """Give the open repository; it is made where there is none yet."""
+        return self._home.repository() or self._home.make()
 
     def status(self) -> SnapshotStatus:
         """Say how safe the project directory is, from memory."""

@@ -101,6 +101,44 @@ def test_what_makes_no_sense_is_refused_with_what_would(call, project, words, hi
     assert sorted(path.name for path in project.iterdir()) == ["a.txt", "sub"]
 
 
+@pytest.mark.skipif(not shutil.which("restic"), reason="stock restic is not installed")
+@pytest.mark.parametrize("bucket", ["directory", "s3"])
+def test_a_clone_is_a_workspace_of_its_own(call, project, tmp_path, monkeypatch, request, bucket):
+    if bucket == "s3":
+        monkeypatch.setenv("JUPYTER_STORAGE_BUCKET", f"s3://{request.getfixturevalue('s3_bucket')}")
+    (project / "large").write_bytes(os.urandom(3_000_000))
+    (project / "empty").touch()
+    call("snapshot", "now")
+    (project / "a.txt").write_text("later, and not in the clone")
+    taken = call("snapshot", "list", "--json").json[0]
+    done = call("snapshot", "clone", taken["short_id"], "second", "--target", tmp_path / "two")
+    assert done.status == 0, done.err
+    assert "JUPYTER_STORAGE_WORKSPACE_ID=second" in done.out
+    assert (tmp_path / "two/a.txt").read_text() == "one"
+    again = call("snapshot", "clone", "latest", "second")
+    assert again.status == 1
+    assert "has snapshots already" in again.err
+    assert call("snapshot", "clone", "latest", "no/id").status == 2
+    call("snapshot", "now")
+    monkeypatch.setenv("JUPYTER_STORAGE_WORKSPACE_ID", "second")
+    monkeypatch.chdir(tmp_path)
+    (listed,) = call("snapshot", "list", "--json").json
+    assert listed["tags"] == ["workspace:second"]
+    assert call("snapshot", "restore", "latest", "--target", "back").status == 0
+    for name in ("a.txt", "sub/b.txt", "large", "empty"):
+        content = b"one" if name == "a.txt" else (project / name).read_bytes()
+        assert (tmp_path / "back" / name).read_bytes() == content
+    variables = call("snapshot", "env", "--json").json
+    done = subprocess.run(
+        ["restic", "--no-cache", "check", "--read-data"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
+    assert "no errors were found" in done.stdout, done.stderr
+
+
 def test_the_project_can_be_named(call, project, tmp_path, monkeypatch):
     taken = call("snapshot", "now", "--json").json
     monkeypatch.chdir(tmp_path)
