@@ -19,7 +19,10 @@ from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.repository.index import Location
 from jupyter_storage.snapshots.repository.tree import Node
 
-__all__ = ["File", "Filler"]
+__all__ = ["UNDER_WAY", "File", "Filler", "make_way"]
+
+UNDER_WAY = f"{TEMPORARY_PREFIX}restored-"
+"""How the names of files that are not whole yet begin."""
 
 _READERS = 4
 _GAP = 256 * 2**10  # bytes worth reading too much of to save a request
@@ -197,7 +200,7 @@ def make_way(path: str) -> None:
 
 def _begin(file: File) -> None:
     directory = os.path.dirname(file.path)  # noqa: PTH120
-    file.temporary = f"{directory}/{TEMPORARY_PREFIX}{uuid4().hex}"
+    file.temporary = f"{directory}/{UNDER_WAY}{uuid4().hex}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(file.temporary, flags, 0o600)
     try:

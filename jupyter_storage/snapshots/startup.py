@@ -15,6 +15,7 @@ from pathlib import Path
 from jupyter_storage.errors import Cancelled, PartialFailure, StorageError, from_os_error
 from jupyter_storage.paths import TEMPORARY_PREFIX
 from jupyter_storage.records import RestoreRecord
+from jupyter_storage.snapshots.fill import UNDER_WAY
 
 __all__ = ["begin", "bring_back", "end", "is_wanting"]
 
@@ -97,9 +98,13 @@ def is_wanting(project: Path, excluded: Sequence[Path]) -> bool:
 
 
 def begin(project: Path) -> None:
-    """Mark a directory as half there."""
+    """Mark a directory as half there; what an attempt that was killed left under way goes."""
     try:
-        (project / _UNFINISHED).touch()
+        mark = project / _UNFINISHED
+        if mark.exists():
+            for path in project.rglob(f"{UNDER_WAY}*"):
+                path.unlink(missing_ok=True)
+        mark.touch()
     except OSError as error:
         raise from_os_error(error, str(project)) from error
 
