@@ -2,32 +2,9 @@ import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { StorageModel } from './model';
-import type { ISnapshotStatus } from './records';
+import { Waiting } from './waiting';
 
-/** Milliseconds that changes may wait before a person is told. */
-export const PATIENCE = 60_000;
 const STEP = 5000;
-
-/** Since when changes wait that are in no snapshot. */
-export class Waiting {
-  /** Whether they have waited too long, at this moment and in this state. */
-  tooLong(status: ISnapshotStatus | null, now: number): boolean {
-    const waits =
-      status !== null &&
-      (status.state === 'error' ||
-        ((status.state === 'waiting' || status.state === 'capturing') && status.pending > 0));
-    if (!waits) {
-      this._since = null;
-      return false;
-    }
-    this._since ??= now;
-    // What was saved meanwhile is safe, although more has come.
-    const durable = status.durable ? Date.parse(status.durable) : 0;
-    return now - Math.max(this._since, durable) > PATIENCE;
-  }
-
-  private _since: number | null = null;
-}
 
 /** Warns while nothing can be saved, until something is. */
 export class DurabilityWatch {

@@ -5,6 +5,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 
 import { BrowserModel } from './browser-model';
 import { explain } from './errors';
+import { HistoryModel } from './history-model';
 import { formatPath, joinKeys, parsePath } from './paths';
 import {
   type Conflict,
@@ -32,6 +33,7 @@ export class StorageModel implements IDisposable {
   constructor(options: StorageModel.IOptions) {
     this.requests = options.requests;
     this.browser = new BrowserModel(options.requests);
+    this.history = new HistoryModel(this);
     this._ask = options.ask;
     this._events = options.events;
     this._events.stream.connect(this._onEvent, this);
@@ -46,6 +48,7 @@ export class StorageModel implements IDisposable {
 
   readonly requests: Requests;
   readonly browser: BrowserModel;
+  readonly history: HistoryModel;
 
   tiers: readonly ITier[] = [];
   tiersError = '';

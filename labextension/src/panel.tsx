@@ -10,7 +10,6 @@ import { Snapshots } from './components/Snapshots';
 import { Tiers } from './components/Tiers';
 import { Transfers } from './components/Transfers';
 import { hasFiles } from './dnd';
-import { HistoryModel } from './history-model';
 import { storageIcon } from './icons';
 
 /** The sidebar: tiers, files, transfers, snapshots, history. */
@@ -30,10 +29,7 @@ export class StoragePanel extends SidePanel {
       this.files,
       section(trans.__('Transfers'), <Transfers context={context} />),
       section(trans.__('Snapshots'), <Snapshots context={context} />),
-      section(
-        trans.__('History'),
-        <History context={context} history={new HistoryModel(context.model)} />
-      )
+      section(trans.__('History'), <History context={context} history={context.model.history} />)
     ]) {
       this.addWidget(widget);
     }

@@ -205,6 +205,15 @@ export class Requests implements IUploadTransport {
     return (await this.json<{ snapshots: ISnapshot[] }>('snapshots')).snapshots;
   }
 
+  /** Pin a snapshot, or give it a name; it has another ID then. */
+  changeSnapshot(id: string, change: { pinned?: boolean; name?: string }): Promise<ISnapshot> {
+    return this.json(`snapshots/${id}`, {
+      method: 'PATCH',
+      body: JSON.stringify(change),
+      headers: { 'Content-Type': 'application/json' }
+    });
+  }
+
   /** What differs between a snapshot and an earlier one; its parent unless told. */
   compareSnapshots(id: string, against = 'previous', limit = 500): Promise<IComparison> {
     return this.json(`snapshots/${id}/diff?${query({ against, limit: String(limit) })}`);

@@ -30,7 +30,9 @@ export const CommandIDs = {
   snapshotNow: 'storage:snapshot-now',
   versions: 'storage:versions',
   browseSnapshot: 'storage:browse-snapshot',
-  restoreSnapshot: 'storage:restore-snapshot'
+  restoreSnapshot: 'storage:restore-snapshot',
+  pinSnapshot: 'storage:pin-snapshot',
+  nameSnapshot: 'storage:name-snapshot'
 } as const;
 
 /** The plugin whose schema holds the settings, menus, toolbars and shortcuts. */

@@ -92,7 +92,12 @@ function Group(props: {
       {open && (
         <ul aria-label={title}>
           {each.snapshots.slice(0, shown).map(snapshot => (
-            <Item key={snapshot.id} snapshot={snapshot} context={context} history={history} />
+            <Item
+              key={`${snapshot.time}-${snapshot.hostname}`}
+              snapshot={snapshot}
+              context={context}
+              history={history}
+            />
           ))}
         </ul>
       )}
@@ -179,10 +184,12 @@ function Details({ snapshot, context, history }: IItemProps): React.JSX.Element 
     };
   }, [snapshot, withNewest, history]);
   const { id, time } = snapshot;
-  const act = (command: string, label: string) => (
+  const { name, pinned } = labels(snapshot);
+  const act = (command: string, label: string, pressed?: boolean) => (
     <button
       className="jp-Storage-action"
-      onClick={() => void commands.execute(command, { id, time })}
+      aria-pressed={pressed}
+      onClick={() => void commands.execute(command, { id, time, name, pinned })}
     >
       {label}
     </button>
@@ -192,6 +199,8 @@ function Details({ snapshot, context, history }: IItemProps): React.JSX.Element 
       <div className="jp-Storage-actions">
         {act(CommandIDs.browseSnapshot, trans.__('Browse'))}
         {act(CommandIDs.restoreSnapshot, trans.__('Restore…'))}
+        {act(CommandIDs.pinSnapshot, trans.__('Pin'), pinned)}
+        {act(CommandIDs.nameSnapshot, trans.__('Name…'))}
         <button
           className="jp-Storage-action"
           aria-pressed={withNewest}

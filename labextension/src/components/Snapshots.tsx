@@ -1,8 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { formatAgo, formatBytes } from '../format';
+import { formatAgo, formatBytes, formatMoment } from '../format';
 import type { StorageModel } from '../model';
+import type { ISnapshotStatus } from '../records';
 import { CommandIDs } from '../tokens';
 import type { IPanelContext } from './context';
 import { useNow, useSignal } from './hooks';
@@ -72,6 +73,28 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
             .join(' · ')}
         </div>
       )}
+      {status && status.pending > 0 && (
+        <div className="jp-Storage-small">{waitingText(status, trans)}</div>
+      )}
+      {status?.fork && (
+        <div className="jp-Storage-message jp-mod-error" role="alert">
+          <p>
+            {status.holder
+              ? trans.__(
+                  'Another machine, %1, holds this workspace. What you do here is saved in a fork: nothing is lost, on either side.',
+                  status.holder
+                )
+              : trans.__(
+                  'Another machine holds this workspace. What you do here is saved in a fork: nothing is lost, on either side.'
+                )}
+          </p>
+          <p>
+            {trans.__(
+              'Stop the other one, or go on here: “jupyter storage snapshot --help” shows how to compare the two and to take over.'
+            )}
+          </p>
+        </div>
+      )}
       {error && (
         <div className="jp-Storage-message jp-mod-error" role="alert">
           <p>{error}</p>
@@ -98,4 +121,16 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
       )}
     </div>
   );
+}
+
+/** What is in no snapshot yet, and since when. */
+function waitingText(status: ISnapshotStatus, trans: TranslationBundle): string {
+  const parts = [trans._n('%1 change waits', '%1 changes wait', status.pending)];
+  if (status.pending_bytes) {
+    parts.push(formatBytes(status.pending_bytes));
+  }
+  if (status.durable) {
+    parts.push(trans.__('all before %1 is safe', formatMoment(status.durable)));
+  }
+  return parts.join(' · ');
 }

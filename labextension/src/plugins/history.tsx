@@ -6,6 +6,7 @@ import {
 import {
   Dialog,
   ICommandPalette,
+  InputDialog,
   MainAreaWidget,
   Notification,
   showDialog,
@@ -254,6 +255,48 @@ export const historyPlugin: JupyterFrontEndPlugin<void> = {
         guarded(trans.__('Restore'), () =>
           restoreSnapshot(storage, documents, trans, text(args.id), text(args.time))
         )
+    });
+    app.commands.addCommand(CommandIDs.pinSnapshot, {
+      label: args => (args.pinned ? trans.__('Unpin Snapshot') : trans.__('Pin Snapshot')),
+      caption: trans.__('Keep a snapshot when older ones are thinned out'),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: { id: { type: 'string' }, pinned: { type: 'boolean' } },
+          required: ['id']
+        }
+      },
+      isVisible: args => typeof args.id === 'string',
+      execute: args =>
+        guarded(trans.__('Pin'), async () => {
+          await storage.requests.changeSnapshot(text(args.id), { pinned: !args.pinned });
+          await storage.history.load();
+        })
+    });
+    app.commands.addCommand(CommandIDs.nameSnapshot, {
+      label: trans.__('Name Snapshot…'),
+      caption: trans.__('Give a snapshot a name'),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: { id: { type: 'string' }, name: { type: 'string' } },
+          required: ['id']
+        }
+      },
+      isVisible: args => typeof args.id === 'string',
+      execute: args =>
+        guarded(trans.__('Name'), async () => {
+          const result = await InputDialog.getText({
+            title: trans.__('Name of the snapshot'),
+            label: trans.__('Empty takes the name away. To keep the snapshot, pin it.'),
+            text: text(args.name),
+            okLabel: trans.__('Name')
+          });
+          if (result.button.accept && result.value !== null) {
+            await storage.requests.changeSnapshot(text(args.id), { name: result.value });
+            await storage.history.load();
+          }
+        })
     });
     storage.changed.connect(() => app.commands.notifyCommandChanged(CommandIDs.versions));
   }
