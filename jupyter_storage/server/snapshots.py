@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from jupyter_storage.paths import clean_key, contained
-from jupyter_storage.records import ConflictPolicy
+from jupyter_storage.records import ConflictPolicy, SnapshotRecord
 from jupyter_storage.server.handler import StorageHandler, authenticated, authorized
 from jupyter_storage.server.sending import SendingHandler
+from jupyter_storage.service import Service
 from jupyter_storage.snapshots.history import NEWEST_BEFORE, History
 
 __all__ = ["ROUTES"]
@@ -54,6 +56,13 @@ class SnapshotHandler(StorageHandler):
         """Describe it."""
         workspace = await self.call(self.extension.workspace)
         await self.reply(await self.call(workspace.find, snapshot))
+
+    @authenticated
+    @authorized
+    async def patch(self, snapshot: str) -> None:
+        """Pin it, or give it a name; its ID is another one then."""
+        body = await self.body("SnapshotChange")
+        await self.reply(await self.call(_changed, self.service, snapshot, body))
 
 
 class HistoryHandler(SendingHandler):
@@ -177,6 +186,15 @@ class RestoreHandler(StorageHandler):
             exact=exact,
         )
         await self.reply(record, 202)
+
+
+def _changed(service: Service, snapshot: str, body: dict[str, Any]) -> SnapshotRecord:
+    upkeep, record = service.upkeep, service.snapshots.find(snapshot)
+    if "pinned" in body:
+        record = (upkeep.pin if body["pinned"] else upkeep.unpin)(record.id)
+    if "name" in body:
+        record = upkeep.name(record.id, body["name"])
+    return record
 
 
 def _pieces(

@@ -167,6 +167,30 @@ async def test_a_name_that_is_not_utf_8_goes_there_and_back(api, save, jp_root_d
     assert response.body == b"strange"
 
 
+async def test_a_snapshot_is_pinned_and_named(api, save):
+    first = save({"a.txt": "one"})
+    save({"a.txt": "two"})
+    response = await api(
+        "PATCH", f"snapshots/{first.id}", json_body={"pinned": True, "name": "before the talk"}
+    )
+    assert response.code == 200, response.body
+    changed = json.loads(response.body)
+    request_validator("Snapshot").validate(changed)
+    assert {"pinned", "name:before the talk"} <= set(changed["tags"])
+    listed = (await ask(api, "snapshots"))["snapshots"]
+    assert [each["id"] for each in listed][1:] == [changed["id"]]
+    # Nothing that looks into it minds.
+    assert (await ask(api, "snapshots/latest/diff"))["before"] == changed["id"]
+    assert len((await ask(api, "versions/a.txt"))["versions"]) == 2
+    response = await api(
+        "PATCH", f"snapshots/{changed['id']}", json_body={"pinned": False, "name": ""}
+    )
+    assert json.loads(response.body)["tags"] == list(first.tags)
+    for body in ({}, {"pinned": "yes"}, {"tags": []}, {"name": "two\nlines"}):
+        response = await api("PATCH", "snapshots/latest", json_body=body)
+        assert response.code == 400, body
+
+
 async def finished(api, response):
     assert response.code == 202, response.body
     record = json.loads(response.body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.request
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .panel import Panel
-from .server import TOKEN, Lab
+from .server import REPOSITORY, TOKEN, Lab
+
+AXE = REPOSITORY / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def ask(lab: Lab, route: str):
@@ -72,6 +75,10 @@ def notebook(**sources: str) -> str:
     return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
+def show_panel(page: Page) -> None:
+    page.evaluate("async () => { await window.jupyterapp.commands.execute('storage:show'); }")
+
+
 @pytest.fixture
 def file_browser(panel: Panel, page: Page) -> Locator:
     """JupyterLab's own file browser, at the project directory."""
@@ -85,7 +92,7 @@ def file_browser(panel: Panel, page: Page) -> Locator:
     )
     browser = page.locator(".jp-FileBrowser:visible")
     yield browser
-    page.get_by_role("tab", name="Storage", exact=True).click()
+    show_panel(page)
     expect(panel.node).to_be_visible()
 
 
@@ -101,6 +108,17 @@ def open_versions(page: Page, file_browser: Locator, name: str) -> Locator:
 def details(snapshot: Locator) -> Locator:
     """What an opened snapshot of the timeline shows below itself."""
     return snapshot.locator("xpath=..").locator(".jp-Storage-details")
+
+
+def shown(panel: Panel, lab: Lab, position: int) -> Locator:
+    """A snapshot of the timeline, by how many are newer; once the newest one is shown."""
+    buttons = panel.node.locator(".jp-Storage-snapshotButton")
+    newest, *_ = listed = ask(lab, "snapshots")["snapshots"]
+    expect(buttons.first).to_have_attribute("title", re.compile(newest["short_id"]))
+    # By its name, not its place: others may come before it at any moment.
+    return panel.node.locator(
+        f".jp-Storage-snapshotButton[title*='{listed[position]['short_id']}']"
+    )
 
 
 def open_file(page: Page, path: str) -> None:
@@ -211,8 +229,7 @@ def test_a_file_that_no_snapshot_has_says_so(
 def test_the_timeline_tells_what_changed_and_leads_to_the_file(panel: Panel, lab: Lab, page: Page):
     save(lab, "timeline.txt", "one")
     save(lab, "timeline.txt", "two")
-    history = panel.node.locator(".jp-Storage-history")
-    newest = history.locator(".jp-Storage-snapshotButton").first
+    newest = shown(panel, lab, 0)
     expect(newest).to_contain_text("•1")
     newest.click()
     opened = details(newest)
@@ -229,8 +246,7 @@ def test_a_snapshot_is_browsed_and_a_folder_of_it_restored(panel: Panel, lab: La
     save(lab, "folder/inner.txt", "inner")
     (lab.project / "folder/inner.txt").unlink()
     wait_for(lambda: ask(lab, "snapshots/latest/diff")["removed"])
-    history = panel.node.locator(".jp-Storage-history")
-    second = history.locator(".jp-Storage-snapshotButton").nth(1)
+    second = shown(panel, lab, 1)
     second.click()
     details(second).get_by_role("button", name="Browse").click()
     widget = page.locator(".jp-Storage-browse:visible")
@@ -245,8 +261,7 @@ def test_a_snapshot_is_browsed_and_a_folder_of_it_restored(panel: Panel, lab: La
 
 def test_everything_comes_back_into_a_folder(panel: Panel, lab: Lab, page: Page, tmp_path: Path):
     save(lab, "whole.txt", "as it was")
-    history = panel.node.locator(".jp-Storage-history")
-    newest = history.locator(".jp-Storage-snapshotButton").first
+    newest = shown(panel, lab, 0)
     newest.click()
     details(newest).get_by_role("button", name="Restore…").click()
     panel.dialog_button("Into a Folder…").click()
@@ -254,3 +269,67 @@ def test_everything_comes_back_into_a_folder(panel: Panel, lab: Lab, page: Page,
     panel.dialog_button("Restore").click()
     expect(page.locator(".Toastify")).to_contain_text("are in “brought-back”")
     assert (lab.project / "brought-back/whole.txt").read_text() == "as it was"
+
+
+def test_a_snapshot_is_pinned_and_named(panel: Panel, lab: Lab, page: Page):
+    save(lab, "pinned.txt", "x")
+    moment = shown(panel, lab, 0).locator(".jp-Storage-time").inner_text()
+    # Its ID changes; its time stays.
+    newest = panel.node.locator(".jp-Storage-snapshotButton").filter(has_text=moment)
+    newest.click()
+    details(newest).get_by_role("button", name="Pin").click()
+    expect(newest).to_contain_text("pinned")
+    expect(details(newest).get_by_role("button", name="Pin")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    details(newest).get_by_role("button", name="Name…").click()
+    page.locator(".jp-Dialog input").fill("before the talk")
+    panel.dialog_button("Name").click()
+    expect(newest).to_contain_text("before the talk")
+    details(newest).get_by_role("button", name="Pin").click()
+    expect(newest).not_to_contain_text("pinned")
+
+
+def test_axe_finds_no_violation_in_history_and_versions(
+    page: Page, lab: Lab, file_browser: Locator
+):
+    save(lab, "axe.ipynb", notebook(a="1", b="2"))
+    save(lab, "axe.ipynb", notebook(a="3", c="4"))
+    open_versions(page, file_browser, "axe.ipynb")
+    show_panel(page)
+    newest = page.locator(".jp-Storage-snapshotButton").first
+    newest.click()
+    expect(page.locator(".jp-Storage-changes")).to_be_visible()
+    page.add_script_tag(path=AXE)
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+        )
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+        for node in (".jp-Storage-history", ".jp-Storage-versions"):
+            found = page.evaluate(f"axe.run('{node}', {{resultTypes: ['violations']}})")
+            assert [(each["id"], each["nodes"]) for each in found["violations"]] == []
+    page.evaluate(
+        """() => window.jupyterapp.commands.execute(
+          'apputils:change-theme', { theme: 'JupyterLab Light' }
+        )"""
+    )
+
+
+def test_a_checkpoint_of_a_snapshot_is_offered(page: Page, lab: Lab, file_browser: Locator):
+    save(lab, "reverted.txt", "the oldest")
+    save(lab, "reverted.txt", "the newest")
+    open_file(page, "reverted.txt")
+    editor = page.locator(".jp-FileEditor:visible .cm-content")
+    expect(editor).to_contain_text("the newest")
+    page.evaluate("() => void window.jupyterapp.commands.execute('docmanager:restore-checkpoint')")
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_be_visible()
+    # JupyterLab asks which one, if there are several, and then whether.
+    if dialog.locator("select").count():
+        options = dialog.locator("option")
+        dialog.locator("select").select_option(index=options.count() - 1)
+        dialog.locator(".jp-mod-accept").click()
+    dialog.get_by_role("button", name="Revert to Checkpoint").click()
+    expect(editor).to_contain_text("the oldest")
+    assert (lab.project / "reverted.txt").read_text() == "the oldest"
