@@ -299,7 +299,7 @@ def test_axe_finds_no_violation_in_history_and_versions(
     show_panel(page)
     newest = page.locator(".jp-Storage-snapshotButton").first
     newest.click()
-    expect(page.locator(".jp-Storage-changes")).to_be_visible()
+    expect(page.locator(".jp-Storage-changes").first).to_be_visible()
     page.add_script_tag(path=AXE)
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         page.evaluate(
