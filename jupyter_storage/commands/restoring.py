@@ -11,6 +11,7 @@ from jupyter_storage.commands.command import Command, Context, refuse
 from jupyter_storage.commands.rendering import human_size, plural
 from jupyter_storage.commands.results import Outcome, Record
 from jupyter_storage.commands.transfers import follow
+from jupyter_storage.commands.versions import project_key
 from jupyter_storage.records import ConflictPolicy, RestorePlan
 
 __all__ = ["CLONE", "RESTORE"]
@@ -41,6 +42,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--in-place", action="store_true", help="put them where they were, in the project directory"
     )
+    where.add_argument(
+        "--cell",
+        metavar="CELL",
+        help="put one cell of a notebook back, by its ID or its number in that version, from 1; "
+        "the rest of the notebook stays as it is now",
+    )
     policies = parser.add_mutually_exclusive_group()
     for option, policy, text in _POLICIES:
         policies.add_argument(option, dest="policy", action="store_const", const=policy, help=text)
@@ -68,6 +75,8 @@ def _restore(arguments: argparse.Namespace, context: Context) -> Outcome:
                 "Give an ID of 'snapshot list', 'latest', or --at '10 minutes ago'.",
             )
         snapshot = words.pop(0)
+    if arguments.cell is not None:
+        return _restore_cell(arguments, snapshot, words, context)
     if not arguments.target and not arguments.in_place:
         raise refuse(
             "Where to is missing",
@@ -93,6 +102,26 @@ def _restore(arguments: argparse.Namespace, context: Context) -> Outcome:
         context,
     )
     return _with_undo(outcome, paths, context)
+
+
+def _restore_cell(
+    arguments: argparse.Namespace, snapshot: str, words: Sequence[str], context: Context
+) -> Outcome:
+    if len(words) != 1 or arguments.exact or arguments.policy is not ConflictPolicy.FAIL:
+        raise refuse(
+            "A cell comes back into one notebook, where the rest stays",
+            "Name a snapshot, one notebook and the cell: 'snapshot restore ID n.ipynb --cell 3'.",
+        )
+    service = context.service(project=arguments.project)
+    key = project_key(words[0], service)
+    done = service.history.restore_cell(snapshot, key, arguments.cell)
+    how = "is as it was" if done.replaced else "is back"
+    text = f"Cell {done.number} of {done.path} {how} in snapshot {done.snapshot[:8]}"
+    context.face.note(
+        f"To undo it: {context.face.program} snapshot restore {done.saved[:8]} {words[0]} "
+        "--in-place --overwrite"
+    )
+    return Outcome(Record(done, text=text))
 
 
 def _in_project(word: str, project: Path) -> str:
@@ -135,6 +164,7 @@ RESTORE = Command(
     (
         ("snapshot restore latest --target /tmp/back", "the newest one, to look at"),
         ("snapshot restore 1a2b3c4d sub/a.ipynb --in-place --overwrite", "one file of one"),
+        ("snapshot restore 1a2b3c4d n.ipynb --cell 3", "one cell of a notebook"),
         ("snapshot restore --at '10 minutes ago' --in-place --exact", "as everything was then"),
         ("snapshot restore --at 'yesterday 14:00' data --target old", "a directory as it was then"),
     ),

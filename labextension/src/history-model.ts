@@ -91,9 +91,10 @@ export class HistoryModel {
 
   /** What a snapshot changed, or what is different in the newest one. */
   compare(snapshot: ISnapshot, withNewest: boolean): Promise<IComparison> {
-    const { requests } = this._storage;
+    const { requests, snapshots } = this._storage;
+    // On a fork, the newest is this machine's own.
     return withNewest
-      ? requests.compareSnapshots('latest', snapshot.id)
+      ? requests.compareSnapshots(snapshots?.last?.id ?? 'latest', snapshot.id)
       : requests.compareSnapshots(snapshot.id);
   }
 

@@ -82,6 +82,35 @@ def test_a_notebook_is_compared_cell_by_cell(call, project):
     assert "+x = 2" in out
 
 
+def test_one_cell_of_a_notebook_comes_back_and_it_can_be_undone(call, project):
+    def write(*sources):
+        cells = [
+            {"cell_type": "raw", "id": f"c{i}", "metadata": {}, "source": source}
+            for i, source in enumerate(sources)
+        ]
+        text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+        (project / "n.ipynb").write_text(text)
+        return text
+
+    write("one", "two")
+    first = take(call)
+    before = write("1", "2")
+    done = call("snapshot", "restore", first, "n.ipynb", "--cell", "c1")
+    assert done.out.startswith(f"Cell 2 of n.ipynb is as it was in snapshot {first}")
+    after = (project / "n.ipynb").read_text()
+    assert after == write("1", "two")
+    undo = done.err.partition("To undo it: jupyter storage ")[2].split()
+    assert call(*undo).status == 0
+    assert (project / "n.ipynb").read_text() == before
+    assert (
+        call("snapshot", "restore", first, "n.ipynb", "--cell", "1", "--json").json["number"] == 1
+    )
+    for words in ((first, "--cell", "1"), (first, "n.ipynb", "--cell", "1", "--overwrite")):
+        done = call("snapshot", "restore", *words)
+        assert done.status == 2
+        assert "--cell 3" in done.err
+
+
 def test_what_is_not_there_is_told(call, project):
     done = call("snapshot", "versions", "a.txt")
     assert done.status == 1

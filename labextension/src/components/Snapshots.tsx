@@ -90,7 +90,7 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
           </p>
           <p>
             {trans.__(
-              'Stop the other one, or go on here: “jupyter storage snapshot --help” shows how to compare the two and to take over.'
+              'Go on there; or go on here, and make this the main line: “jupyter storage snapshot takeover”.'
             )}
           </p>
         </div>
