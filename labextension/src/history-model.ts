@@ -42,6 +42,16 @@ export function labels(snapshot: ISnapshot): { name: string; pinned: boolean } {
   return { name: name.slice('name:'.length), pinned: snapshot.tags.includes('pinned') };
 }
 
+/** What stays the same where a snapshot is pinned or named, which gives it another ID. */
+export function momentOf(snapshot: ISnapshot): string {
+  return `${snapshot.time} ${snapshot.hostname}`;
+}
+
+/** While a snapshot is being pinned or named, there are two of it for a moment. */
+function unique(snapshots: ISnapshot[]): ISnapshot[] {
+  return [...new Map(snapshots.map(snapshot => [momentOf(snapshot), snapshot])).values()];
+}
+
 /** The snapshots of the project directory, and what changed in those that a person opened. */
 export class HistoryModel {
   constructor(private readonly _storage: StorageModel) {
@@ -76,7 +86,7 @@ export class HistoryModel {
     }
     this._loading = true;
     try {
-      this.snapshots = await this._storage.requests.snapshots();
+      this.snapshots = unique(await this._storage.requests.snapshots());
       this.error = '';
     } catch (error) {
       this.error = explain(error);
@@ -89,13 +99,17 @@ export class HistoryModel {
     }
   }
 
-  /** What a snapshot changed, or what is different in the newest one. */
-  compare(snapshot: ISnapshot, withNewest: boolean): Promise<IComparison> {
-    const { requests, snapshots } = this._storage;
-    // On a fork, the newest is this machine's own.
-    return withNewest
-      ? requests.compareSnapshots(snapshots?.last?.id ?? 'latest', snapshot.id)
-      : requests.compareSnapshots(snapshot.id);
+  /** ID of the newest snapshot; on a fork, of this machine's own. */
+  get newest(): string {
+    const fork = this._storage.snapshots?.fork ?? null;
+    const mine = this.snapshots?.find(snapshot => (snapshot.fork ?? null) === fork);
+    return mine?.id ?? 'latest';
+  }
+
+  /** What a snapshot changed, or what differs from it in a later one. */
+  compare(id: string, later: string | null): Promise<IComparison> {
+    const { requests } = this._storage;
+    return later === null ? requests.compareSnapshots(id) : requests.compareSnapshots(later, id);
   }
 
   private _shown = false;

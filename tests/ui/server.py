@@ -26,6 +26,7 @@ class Lab:
 
     port: int
     directory: Path
+    process: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
@@ -93,12 +94,12 @@ def running_lab(directory: Path, *, variables: Mapping[str, str] | None = None) 
     (notifications / "notification.jupyterlab-settings").write_text(
         '{"fetchNews": "false", "checkForUpdates": false}'
     )
-    lab = Lab(free_port(), directory)
+    port = free_port()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        f"--ServerApp.port={lab.port}",
+        f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={lab.project}",
+        f"--ServerApp.root_dir={directory / 'project'}",
         f"--IdentityProvider.token={TOKEN}",
         "--ServerApp.jpserver_extensions={'jupyter_storage': True}",
         f"--LabApp.extra_labextensions_path={directory / 'extensions'}",
@@ -111,6 +112,7 @@ def running_lab(directory: Path, *, variables: Mapping[str, str] | None = None) 
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+        lab = Lab(port, directory, process)
         try:
             deadline = time.monotonic() + 60
             while not _answers(lab.url):

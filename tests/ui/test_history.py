@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .panel import Panel
-from .server import REPOSITORY, TOKEN, Lab
+from .server import REPOSITORY, TOKEN, Lab, running_lab
 
 AXE = REPOSITORY / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -146,6 +146,9 @@ def test_a_cell_of_a_notebook_edited_three_times_comes_back_from_the_first_versi
     save(lab, name, notebook(load="load('first')", train="train(1)"))
     open_file(page, name)
     expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text("load('first')")
+    # A kernel that has come up is noted in the notebook, which then has changes again.
+    idle = page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator")
+    expect(idle).to_have_attribute("data-status", "idle", timeout=30_000)
     for number in (2, 3, 4):
         edit_cell(page, 0, f"load({number})")
         edit_cell(page, 1, f"train({number})")
@@ -333,3 +336,42 @@ def test_a_checkpoint_of_a_snapshot_is_offered(page: Page, lab: Lab, file_browse
     dialog.get_by_role("button", name="Revert to Checkpoint").click()
     expect(editor).to_contain_text("the oldest")
     assert (lab.project / "reverted.txt").read_text() == "the oldest"
+
+
+def test_what_was_saved_is_there_after_a_kill_on_an_empty_directory(
+    own_page: Page, tmp_path: Path, complaints: list[str]
+):
+    """The server dies in the middle of edits; another machine begins with nothing."""
+    common = {
+        "JUPYTER_STORAGE_ROOT": str(tmp_path / "tiers"),
+        "JUPYTER_STORAGE_WORKLOAD_ID": "killed",
+    }
+    name = "growing.txt"
+    with running_lab(tmp_path / "one", variables=common) as lab:
+        (lab.project / name).write_text("")
+        Panel.open(own_page, lab.url)
+        open_file(own_page, name)
+        own_page.locator(".jp-FileEditor:visible .cm-content").click()
+        typed = 0
+        saved = 0
+        while saved < 10:
+            # One character more with each save: the size says which edit it is.
+            own_page.keyboard.type("x")
+            own_page.keyboard.press("ControlOrMeta+s")
+            typed += 1
+            assert typed < 500
+            saved = max([0, *(each["size"] for each in versions(lab, name))])
+        lab.process.kill()
+        lab.process.wait()
+    own_page.goto("about:blank")
+    with running_lab(tmp_path / "two", variables=common) as lab:
+        wait_for((lab.project / name).exists)
+        size = (lab.project / name).stat().st_size
+        assert saved <= size <= typed
+        Panel.open(own_page, lab.url)
+        open_file(own_page, name)
+        expect(own_page.locator(".jp-FileEditor:visible .cm-content")).to_have_text("x" * size)
+        save(lab, name, "and on it goes")
+        own_page.goto("about:blank")
+    # Of the connection that was lost.
+    complaints.clear()

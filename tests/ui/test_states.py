@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,11 @@ def test_snapshot_now_is_told_in_panel_and_status_bar(panel: Panel, lab: Lab, pa
 
 def test_changes_in_the_project_are_saved_without_being_asked(panel: Panel, lab: Lab):
     section = panel.node.locator(".jp-Storage-snapshots")
-    count = len(list(lab.project.iterdir()))
+    expect(section).to_contain_text("Saved", timeout=30_000)
+    count = re.search(r"(\d+) files?", section.inner_text())
+    assert count is not None
     (lab.project / "more.txt").write_text("x")
-    expect(section).to_contain_text(f"{count + 1} files", timeout=30_000)
+    expect(section).to_contain_text(f"{int(count[1]) + 1} files", timeout=30_000)
 
 
 def test_drop_beside_the_targets_does_not_leave_jupyterlab(

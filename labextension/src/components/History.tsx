@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { explain } from '../errors';
 import { formatBytes, formatMoment } from '../format';
-import { group, labels, type HistoryModel, type IGroup } from '../history-model';
+import { group, labels, momentOf, type HistoryModel, type IGroup } from '../history-model';
 import type { IComparison, ISnapshot } from '../records';
 import { CommandIDs } from '../tokens';
 import type { IPanelContext } from './context';
@@ -93,7 +93,7 @@ function Group(props: {
         <ul aria-label={title}>
           {each.snapshots.slice(0, shown).map(snapshot => (
             <Item
-              key={`${snapshot.time}-${snapshot.hostname}`}
+              key={momentOf(snapshot)}
               snapshot={snapshot}
               context={context}
               history={history}
@@ -167,10 +167,13 @@ function Details({ snapshot, context, history }: IItemProps): React.JSX.Element 
   const [withNewest, setWithNewest] = React.useState(false);
   const [found, setFound] = React.useState<IComparison | null>(null);
   const [error, setError] = React.useState('');
+  // IDs, not records: a list that is read again has new records of the same snapshots.
+  const { id } = snapshot;
+  const later = withNewest ? history.newest : null;
   React.useEffect(() => {
     let gone = false;
     setFound(null);
-    history.compare(snapshot, withNewest).then(
+    history.compare(id, later).then(
       comparison => {
         if (!gone) {
           setFound(comparison);
@@ -182,8 +185,8 @@ function Details({ snapshot, context, history }: IItemProps): React.JSX.Element 
     return () => {
       gone = true;
     };
-  }, [snapshot, withNewest, history]);
-  const { id, time } = snapshot;
+  }, [id, later, history]);
+  const { time } = snapshot;
   const { name, pinned } = labels(snapshot);
   const act = (command: string, label: string, pressed?: boolean) => (
     <button
