@@ -231,6 +231,8 @@ class SnapshotRecord:
         Files that could not be read; they are retried by the next snapshot.
     fork : str or None
         The fork that it is on: a machine wrote it while another one held the workspace.
+    label : str or None
+        The name that a person gave it, or ``pinned``: it stays whatever the retention says.
     """
 
     id: str
@@ -249,6 +251,7 @@ class SnapshotRecord:
     bytes_added: int | None = None
     failures: tuple[Failure, ...] = ()
     fork: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ SNAPSHOT_COLUMNS = (
     Column("time", "time", "time"),
     Column("hostname", "machine"),
     Column("fork", "fork"),
+    Column("label", "kept as"),
     Column("files", "files", "number"),
     Column("bytes", "size", "size"),
     Column("files_new", "new", "number"),

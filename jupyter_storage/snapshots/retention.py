@@ -14,14 +14,11 @@ from dataclasses import dataclass
 
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.snapshots.repository import Snapshot
-from jupyter_storage.snapshots.views import FORK, age
+from jupyter_storage.snapshots.views import FORK, NAME, PINNED, age
 
-__all__ = ["DEFAULT", "NAME", "PINNED", "Judgement", "Policy", "parse_policy"]
+__all__ = ["DEFAULT", "Judgement", "Policy", "parse_policy"]
 
 DEFAULT = "all for 1h, every 10m for 1d, every 1h for 7d, every 1d for 30d"
-
-PINNED = "pinned"
-NAME = "name:"
 
 _WORKSPACE = "workspace:"
 _RULE = re.compile(r"(?:all|every\s+(?P<every>\S+))\s+(?:(?:for\s+(?P<within>\S+))|forever)")

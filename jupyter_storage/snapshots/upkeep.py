@@ -25,8 +25,8 @@ from jupyter_storage.snapshots.repository.outcomes import (
     UpkeepRecord,
 )
 from jupyter_storage.snapshots.repository.times import now
-from jupyter_storage.snapshots.retention import DEFAULT, NAME, PINNED, parse_policy
-from jupyter_storage.snapshots.views import to_record
+from jupyter_storage.snapshots.retention import DEFAULT, parse_policy
+from jupyter_storage.snapshots.views import NAME, PINNED, to_record
 
 if TYPE_CHECKING:
     from jupyter_storage.snapshots.workspace import Workspace

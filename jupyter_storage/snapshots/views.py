@@ -15,9 +15,21 @@ from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.times import to_datetime
 from jupyter_storage.snapshots.repository.tree import Node, find
 
-__all__ = ["EPOCH", "FORK", "age", "epoch_of", "fork_of", "newest", "subtree", "to_record"]
+__all__ = [
+    "EPOCH",
+    "FORK",
+    "NAME",
+    "PINNED",
+    "age",
+    "epoch_of",
+    "fork_of",
+    "newest",
+    "subtree",
+    "to_record",
+]
 
-EPOCH, FORK = "epoch:", "fork:"
+EPOCH, FORK, NAME = "epoch:", "fork:", "name:"
+PINNED = "pinned"
 
 
 def fork_of(tags: Sequence[str]) -> str | None:
@@ -79,6 +91,7 @@ def to_record(snapshot: Snapshot) -> SnapshotRecord:
         paths=snapshot.paths,
         tags=snapshot.tags,
         fork=fork_of(snapshot.tags),
+        label=_label(snapshot.tags),
         parent=snapshot.parent,
         files=summary.get("total_files_processed"),
         bytes=summary.get("total_bytes_processed"),
@@ -88,3 +101,8 @@ def to_record(snapshot: Snapshot) -> SnapshotRecord:
         bytes_added=summary.get("data_added_packed"),
         failures=tuple(Failure(**failure) for failure in extra.get("failures") or ()),
     )
+
+
+def _label(tags: Sequence[str]) -> str | None:
+    names = [tag.removeprefix(NAME) for tag in tags if tag.startswith(NAME)]
+    return names[0] if names else (PINNED if PINNED in tags else None)

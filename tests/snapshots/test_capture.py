@@ -30,10 +30,11 @@ def snapshot(project, open_repository):
 
 @pytest.fixture
 def restored(open_repository, tmp_path):
-    def restored(identifier="latest"):
+    def restored(identifier=""):
         repository = open_repository()
         repository.refresh()
-        chosen = repository.find_snapshot(identifier, repository.snapshots())
+        found = repository.snapshots()
+        chosen = next((each for each in found if each.id == identifier), found[-1])
         target = tmp_path / f"out-{time.monotonic_ns()}"
         assert restore(repository, chosen, target).failures == ()
         return target

@@ -2,11 +2,12 @@
 
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 from oracle import tree_of
 
-from jupyter_storage.errors import AlreadyExists, Cancelled, Conflict, NotADirectory, NotFound
+from jupyter_storage.errors import AlreadyExists, Cancelled, NotADirectory
 from jupyter_storage.records import ConflictPolicy
 from jupyter_storage.snapshots.capture import capture
 from jupyter_storage.snapshots.repository import Snapshot
@@ -32,7 +33,7 @@ def make(repository, nodes):
     tree = repository.save_tree(nodes)
     repository.flush()
     snapshot = Snapshot(id="", time=now(), tree=tree, paths=("/",))
-    return repository.find_snapshot(repository.save_snapshot(snapshot), repository.snapshots())
+    return replace(snapshot, id=repository.save_snapshot(snapshot))
 
 
 def node(name, kind="file", **fields):
@@ -171,16 +172,3 @@ def test_progress_adds_up(captured, project, tmp_path):
     )
     assert (sum(s for s, _ in seen), sum(f for _, f in seen)) == (record.bytes, record.files)
     assert record.files == 2
-
-
-def test_snapshots_are_found_by_the_beginning_of_their_id(captured):
-    repository, snapshot = captured
-    found = repository.snapshots()
-    assert repository.find_snapshot(snapshot.id[:8].upper(), found) == snapshot
-    assert repository.find_snapshot("latest", found) == snapshot
-    with pytest.raises(NotFound, match="There is no snapshot 'zz'"):
-        repository.find_snapshot("zz", found)
-    with pytest.raises(NotFound):
-        repository.find_snapshot("latest", [])
-    with pytest.raises(Conflict, match="2 snapshots begin"):
-        repository.find_snapshot(snapshot.id[:2], [snapshot, snapshot])

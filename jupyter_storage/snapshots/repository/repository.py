@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.errors import Conflict, InvalidRequest, NotFound
+from jupyter_storage.errors import NotFound
 from jupyter_storage.snapshots.repository.catalog import Catalog
 from jupyter_storage.snapshots.repository.check import check
 from jupyter_storage.snapshots.repository.contents import Parts, needed_blobs
@@ -155,30 +155,6 @@ class Repository:
         except NotFound:
             # Forgotten since the listing.
             return None
-
-    def find_snapshot(self, prefix: str, among: list[Snapshot]) -> Snapshot:
-        """Find a snapshot by the beginning of its ID, or the newest as ``latest``.
-
-        Raises
-        ------
-        NotFound, Conflict
-            If there is none, or more than one.
-        """
-        if prefix == "latest" and among:
-            return among[-1]
-        if not prefix:
-            raise InvalidRequest("Name a snapshot", hint="'jupyter storage snapshot list'")
-        found = [snapshot for snapshot in among if snapshot.id.startswith(prefix.lower())]
-        if len(found) > 1:
-            raise Conflict(
-                f"{len(found)} snapshots begin with '{prefix}'", hint="Give more of the ID."
-            )
-        if not found:
-            raise NotFound(
-                f"There is no snapshot '{prefix}'",
-                hint="'jupyter storage snapshot list' shows those that there are.",
-            )
-        return found[0]
 
     # Blobs
 
