@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 PROGRAMS = (
+    "setpriv",
     "ceph",
     "ceph-authtool",
     "ceph-mon",
@@ -142,13 +143,11 @@ class _Cluster:
             raise RuntimeError(f"{program} {' '.join(arguments[:3])}: {done.stderr[-2000:]}")
 
     def start(self, program: str, *arguments: str) -> None:
+        # A test run that is killed takes its servers with it.
+        command = ["setpriv", "--pdeathsig", "KILL", program, "--conf", self.configuration, "-f"]
         with (self.directory / f"{program}.out").open("wb") as output:
             self.daemons.append(
-                subprocess.Popen(
-                    [program, "--conf", self.configuration, "-f", *arguments],
-                    stdout=output,
-                    stderr=output,
-                )
+                subprocess.Popen([*command, *arguments], stdout=output, stderr=output)
             )
 
     def wait_for_gateway(self) -> None:
