@@ -42,7 +42,7 @@ export class StoragePanel extends SidePanel {
         }
       });
     }
-    (this.content as AccordionPanel).setRelativeSizes([26, 28, 9, 10, 27]);
+    (this.content as AccordionPanel).setRelativeSizes([34, 36, 9, 9, 12]);
   }
 
   /** The section with the files, whose toolbar the schema fills. */
