@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from jupyter_storage.commands.command import Command, Context, refuse
 from jupyter_storage.commands.rendering import human_size, human_time, plural
 from jupyter_storage.commands.results import Outcome, Record
 from jupyter_storage.commands.transfers import TICK
 from jupyter_storage.records import SnapshotRecord, TransferRecord
-from jupyter_storage.snapshots.repository.outcomes import UpkeepRecord
+
+if TYPE_CHECKING:
+    from jupyter_storage.snapshots.repository.outcomes import UpkeepRecord
 
 __all__ = ["COMMANDS", "add_project", "confirmed", "last_upkeep"]
 

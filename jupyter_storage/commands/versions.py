@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_storage.commands.command import Command, Context, refuse
 from jupyter_storage.commands.rendering import Column, human_size
 from jupyter_storage.commands.results import Outcome, Record, Stream, Table, Text
 from jupyter_storage.errors import InvalidPath, InvalidRequest
 from jupyter_storage.records import CellDifference, Comparison, Entry, FileComparison
-from jupyter_storage.service import Service
+
+if TYPE_CHECKING:
+    from jupyter_storage.service import Service
 
 __all__ = ["COMMANDS", "project_key"]
 
