@@ -187,10 +187,10 @@ async def test_a_cut_upload_leaves_nothing(connect, extension, tier):
     connection.send_head("PUT", "files/shared/cut", {"Content-Length": str(10 * PIECE)})
     connection.writer.write(os.urandom(3 * PIECE))
     await connection.writer.drain()
-    await until(lambda: len(list(tier.iterdir())) == 1)
+    await until(lambda: extension.receivers)
     await connection.close()
-    await until(lambda: visible(tier) == [])
     await until(lambda: not extension.receivers)
+    assert visible(tier) == []
 
 
 async def test_a_cut_upload_without_a_length_leaves_nothing(connect, extension, tier):
@@ -198,9 +198,10 @@ async def test_a_cut_upload_without_a_length_leaves_nothing(connect, extension, 
     connection.send_head("PUT", "files/shared/cut", {"Transfer-Encoding": "chunked"})
     connection.writer.write(b"5\r\nhello\r\n")
     await connection.writer.drain()
-    await until(lambda: len(list(tier.iterdir())) == 1)
+    await until(lambda: extension.receivers)
     connection.writer.write(b"zzz\r\n")
-    await until(lambda: visible(tier) == [])
+    await until(lambda: not extension.receivers)
+    assert visible(tier) == []
 
 
 async def test_an_upload_in_chunks_of_unknown_length_is_whole(connect, tier):
