@@ -203,7 +203,7 @@ def no_waiting(monkeypatch):
 
 TestTwoMachines = pytest.mark.timeout(280)(TwoMachines.TestCase)
 TestTwoMachines.settings = settings(
-    max_examples=60,
+    max_examples=25,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -418,7 +418,7 @@ def test_two_writers_a_pruner_and_stock_restic_at_once(bench, capsys, monkeypatc
     threads = [threading.Thread(target=guarded, args=work) for work in works]
     for thread in threads:
         thread.start()
-    time.sleep(30)
+    time.sleep(12)
     done.set()
     for thread in threads:
         thread.join()
@@ -467,7 +467,7 @@ def test_a_long_life_with_a_crash_at_every_turn(bench, monkeypatch):
 
     works = [capture, capture, capture, clean, clean, drop, repair]
     crashed = 0
-    end = time.monotonic() + 150
+    end = time.monotonic() + 60
     while time.monotonic() < end and bench.cases < 150:
         fault = Fault(chance.randrange(12), chance.choice(["before", "after", "lost"]))
         with suppress(Crash, StorageError):
