@@ -396,7 +396,8 @@ def test_forgetting_while_snapshots_are_taken_disturbs_neither(workspace, projec
 
     def write():
         number = 0
-        while not done.is_set():
+        # Without a pause there would be no moment in which nobody holds a lock.
+        while not done.wait(0.5):
             number += 1
             (project / "busy").write_text(str(number))
             try:
@@ -411,7 +412,7 @@ def test_forgetting_while_snapshots_are_taken_disturbs_neither(workspace, projec
     thread.start()
     upkeep = Upkeep(workspace)
     succeeded = 0
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while succeeded < 3 and time.monotonic() < end:
         try:
             upkeep.forget()
