@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 PYTEST_ARGS ?=
+WORKERS ?= 2
 
 BIN  := $(abspath $(VENV))/bin
 # The environment's own Node.js (from PyPI) comes first: nothing needs one on the machine.
@@ -27,8 +28,10 @@ lab: $(VENV)/.installed
 
 install: $(VENV)/.installed
 
+# Two files of tests at a time: much of their time is waiting.
 test: $(VENV)/.installed-dev peers lint frontend-test
-	$(RUN) CHROMIUM="$${CHROMIUM:-/usr/bin/chromium}" python -m pytest $(PYTEST_ARGS)
+	$(RUN) CHROMIUM="$${CHROMIUM:-/usr/bin/chromium}" python -m pytest \
+		--numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(RUN) ruff check .
