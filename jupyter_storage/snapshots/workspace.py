@@ -7,11 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.errors import AccessDenied, AlreadyExists, Cancelled, Conflict, StorageError
+from jupyter_storage.errors import AlreadyExists, Conflict
 from jupyter_storage.records import (
     ConflictPolicy,
     RestorePlan,
@@ -19,10 +18,8 @@ from jupyter_storage.records import (
     SnapshotRecord,
     SnapshotStatus,
 )
-from jupyter_storage.redact import redact
-from jupyter_storage.snapshots import startup, worker
-from jupyter_storage.snapshots.capture import Taken
-from jupyter_storage.snapshots.child import Child
+from jupyter_storage.snapshots import startup
+from jupyter_storage.snapshots.capturer import Capturer
 from jupyter_storage.snapshots.clone import clone
 from jupyter_storage.snapshots.home import Home
 from jupyter_storage.snapshots.keeper import Keeper
@@ -32,7 +29,8 @@ from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.restore import Progress
 from jupyter_storage.snapshots.restorer import Restorer
 from jupyter_storage.snapshots.retention import DEFAULT
-from jupyter_storage.snapshots.syncer import Syncer, Told, Wanted
+from jupyter_storage.snapshots.standing import Standing
+from jupyter_storage.snapshots.syncer import Syncer
 from jupyter_storage.snapshots.views import to_record
 
 __all__ = ["Workspace"]
@@ -102,24 +100,32 @@ class Workspace:
             self.tag,
         )
         self._interval, self._enabled = interval, enabled
-        self._excluded, self._gitignore = [*excluded, state], gitignore
-        self._bandwidth, self._listener, self._retention = bandwidth, listener, retention
         self._lock = threading.RLock()
         # Held while files are captured or replaced: half of a restore is not a version.
         self._still = threading.Lock()
         self._keeper = Keeper(
             self._home, self.project, state, self.tag, newest=self._home.newest, heard=self._headed
         )
+        self._capturer = Capturer(
+            self.project,
+            self._home,
+            self._keeper,
+            state,
+            self._still,
+            excluded=excluded,
+            gitignore=gitignore,
+            bandwidth=bandwidth,
+            retention=retention,
+        )
         self._restorer = Restorer(self.project, state / "locks", self._still, self._save)
         self._syncer: Syncer | None = None
-        self._child = Child(state / "run")
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._status = SnapshotStatus(
-            "unwatched" if enabled else "off",
-            workspace,
-            str(self.project),
-            self._home.uri,
+        self._standing = Standing(
+            SnapshotStatus(
+                "unwatched" if enabled else "off", workspace, str(self.project), self._home.uri
+            ),
+            listener,
         )
 
     # What faces ask for
@@ -148,22 +154,19 @@ class Workspace:
             While the project directory is being restored: half of it must not become a version.
         """
         with self._lock:
-            syncer, restoring = self._syncer, self._status.state == "restoring"
-        if restoring:
+            syncer = self._syncer
+        if self._standing.status.state == "restoring":
             raise Conflict(
                 "The project directory is being restored", hint="Try again when it is complete."
             )
         if syncer is not None:
             return syncer.now(force).result()
-        try:
-            heading = self._keeper.sync()
-            record = worker.run(self._request(heading, force=force), progress=progress)
-            self._keeper.line.captured(record, heading)
-        finally:
-            self._keeper.let_go()
+        record = self._capturer.once(force=force, progress=progress)
         # By hand is how a person says that the directory is right as it is.
         startup.end(self.project)
-        self._change(state="ok" if self._enabled else "off", last=record, error=None, hint=None)
+        self._standing.change(
+            state="ok" if self._enabled else "off", last=record, error=None, hint=None
+        )
         return record
 
     def repository(self) -> Repository | None:
@@ -311,8 +314,7 @@ class Workspace:
 
     def status(self) -> SnapshotStatus:
         """Say how safe the project directory is, from memory."""
-        with self._lock:
-            return replace(self._status, repository=self._home.uri)
+        return replace(self._standing.status, repository=self._home.uri)
 
     def environment(self) -> dict[str, str]:
         """Variables with which stock restic opens the repository.
@@ -331,7 +333,7 @@ class Workspace:
         with self._lock:
             if not self._enabled or self._thread is not None:
                 return
-            self._status = replace(self._status, state="waiting")
+            self._standing.change(state="waiting")
             self._thread = threading.Thread(target=self._begin, name="snapshots", daemon=True)
             self._thread.start()
             self._keeper.start(self._join)
@@ -346,22 +348,22 @@ class Workspace:
             syncer.stop(timeout)
         if thread is not None:
             thread.join(max(0.0, end - time.monotonic()))
-        self._child.close()
+        self._capturer.close()
         self._keeper.stop(max(1.0, end - time.monotonic()))
 
     def _begin(self) -> None:
         if not startup.bring_back(
-            self._is_wanting, self._restore_project, self._fail, self._stopping
+            self._is_wanting, self._restore_project, self._standing.fail, self._stopping
         ):
             return
         syncer = Syncer(
             self.project.resolve(),
-            excluded=self._excluded_here(),
-            gitignore=self._gitignore,
+            excluded=self._capturer.excluded,
+            gitignore=self._capturer.gitignore,
             interval=self._interval,
             journal=self.state / "journal.sqlite",
-            capture=self._capture,
-            tell=self._heard,
+            capture=self._capturer.capture,
+            tell=self._standing.hear,
         )
         with self._lock:
             if self._stopping.is_set():
@@ -370,11 +372,11 @@ class Workspace:
             syncer.start()
 
     def _is_wanting(self) -> bool:
-        wanting = startup.is_wanting(self.project, self._excluded_here())
+        wanting = startup.is_wanting(self.project, self._capturer.excluded)
         return wanting and bool(self._home.snapshots())
 
     def _restore_project(self) -> None:
-        self._change(state="restoring", error=None, hint=None)
+        self._standing.change(state="restoring", error=None, hint=None)
         startup.begin(self.project)
         chosen = self.find("latest")
         record = self.restore(
@@ -394,11 +396,8 @@ class Workspace:
         """What all snapshots of this workspace are tagged with."""
         return f"workspace:{self.workspace}"
 
-    def _fail(self, error: StorageError) -> None:
-        self._change(state="error", error=redact(str(error)), hint=redact(error.hint))
-
     def _headed(self, heading: Heading, guarded: bool | None) -> None:
-        self._change(
+        self._standing.change(
             repository=self._home.uri,
             fork=heading.fork,
             holder=heading.holder,
@@ -415,66 +414,3 @@ class Workspace:
     def _save(self) -> Snapshot:
         """Take a snapshot of the project directory as it is, and give it."""
         return self._home.find(self.now().id)
-
-    def _request(self, heading: Heading, *, force: bool) -> dict[str, Any]:
-        place = self._home.place()
-        return {
-            "uri": place.uri,
-            "options": dict(place.options),
-            "password_file": str(place.password_file),
-            "state": str(self.state),
-            "project": str(self.project),
-            "tags": list(heading.tags),
-            "lineage": list(heading.lineage),
-            "excluded": [str(path) for path in self._excluded_here()],
-            "gitignore": self._gitignore,
-            "force": force or heading.joins,
-            "bandwidth": self._bandwidth,
-            "retention": self._retention,
-        }
-
-    def _excluded_here(self) -> Sequence[Path]:
-        """Whatever snapshots must not hold: our own, and the repository itself."""
-        return [*self._excluded, *self._home.directories()]
-
-    def _capture(self, wanted: Wanted, cancel: threading.Event) -> Taken:
-        with self._still:
-            heading = self._keeper.sync()
-            request = self._request(heading, force=wanted.force)
-            if wanted.changes is not None:
-                request |= {"base": wanted.changes.base, "dirty": wanted.changes.marks}
-            try:
-                taken = self._child.capture(request, cancel)
-            except AccessDenied:
-                # The password may have been changed on another machine.
-                self._home.forget()
-                raise
-            self._keeper.line.captured(taken.record, heading)
-            return taken
-
-    def _heard(self, told: Told) -> None:
-        changes: dict[str, Any] = {
-            "pending": told.pending,
-            "pending_bytes": told.pending_bytes,
-            "durable": told.durable and datetime.fromtimestamp(told.durable, timezone.utc),
-            "late": told.late,
-        }
-        if told.record is not None:
-            changes |= {"last": told.record, "failures": told.record.failures}
-        changes |= {"error": None, "hint": None}
-        if told.error is not None and not isinstance(told.error, Cancelled):
-            changes |= {"error": redact(str(told.error)), "hint": redact(told.error.hint)}
-        if told.capturing:
-            changes["state"] = "capturing"
-        elif changes["error"]:
-            changes["state"] = "error"
-        else:
-            changes["state"] = "waiting" if told.pending or told.record is None else "ok"
-        self._change(**changes)
-
-    def _change(self, **changes: Any) -> None:
-        with self._lock:
-            before, self._status = self._status, replace(self._status, **changes)
-            status = self._status
-        if self._listener is not None and status != before:
-            self._listener(status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from datetime import datetime, timezone
 
 import jsonschema
 import pytest
@@ -109,7 +110,7 @@ async def test_answers_are_as_the_document_says(api, tier):
 
 
 def test_event_schemas_take_their_records(extension, jp_serverapp):
-    moment = records.datetime(2026, 1, 2, tzinfo=records.timezone.utc)
+    moment = datetime(2026, 1, 2, tzinfo=timezone.utc)
     failure = records.Failure("shared:a", "NotFound", "gone")
     snapshot = records.SnapshotRecord("ab", "a", moment, "host", "me", ("/p",))
     for kind, record in {

@@ -1,0 +1,12 @@
+"""Configuration: traits, environment variables, and the settings that come of them.
+
+Precedence: command line > environment > configuration files > default. The result is a frozen
+:class:`Settings`, which is all that the floors above ever see; :meth:`Settings.environment`
+hands it on to kernels, terminals and worker processes.
+"""
+
+from jupyter_storage.config.options import JupyterStorage
+from jupyter_storage.config.resolution import key_part, load_config, resolve
+from jupyter_storage.config.settings import Settings, WorkloadKind
+
+__all__ = ["JupyterStorage", "Settings", "WorkloadKind", "key_part", "load_config", "resolve"]

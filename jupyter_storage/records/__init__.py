@@ -1,0 +1,52 @@
+"""Frozen records: what floors hand each other, and the wire format of REST and ``--json``."""
+
+from jupyter_storage.records.files import Change, Entry, Page, Usage
+from jupyter_storage.records.history import (
+    CellDifference,
+    CellRestored,
+    Comparison,
+    Difference,
+    FileComparison,
+    FileVersion,
+)
+from jupyter_storage.records.snapshots import (
+    RestorePlan,
+    RestoreRecord,
+    SnapshotRecord,
+    SnapshotStatus,
+)
+from jupyter_storage.records.tiers import TierRecord
+from jupyter_storage.records.transfers import (
+    ConflictPolicy,
+    Failure,
+    Plan,
+    TransferRecord,
+    TransferState,
+    UploadRecord,
+)
+from jupyter_storage.records.wire import to_wire
+
+__all__ = [
+    "CellDifference",
+    "CellRestored",
+    "Change",
+    "Comparison",
+    "ConflictPolicy",
+    "Difference",
+    "Entry",
+    "Failure",
+    "FileComparison",
+    "FileVersion",
+    "Page",
+    "Plan",
+    "RestorePlan",
+    "RestoreRecord",
+    "SnapshotRecord",
+    "SnapshotStatus",
+    "TierRecord",
+    "TransferRecord",
+    "TransferState",
+    "UploadRecord",
+    "Usage",
+    "to_wire",
+]

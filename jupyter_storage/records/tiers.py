@@ -1,0 +1,39 @@
+"""Tiers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["TierRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class TierRecord:
+    """One tier as faces show it.
+
+    Attributes
+    ----------
+    name, uri, scope, lifetime, purpose : str
+        See the words in ``docs/tiers.md``.
+    path : str or None
+        Directory in which kernels and terminals find the tier; None for object storage.
+    state : {'ok', 'checking', 'not configured', 'unreachable'}
+        ``checking``: it has not answered yet, and was not waited for. With ``reason`` and
+        ``hint`` where it is not ok.
+    used, free, quota : int or None
+        Bytes.
+    """
+
+    name: str
+    uri: str
+    scope: str
+    lifetime: str
+    purpose: str
+    path: str | None
+    state: Literal["ok", "checking", "not configured", "unreachable"]
+    reason: str | None = None
+    hint: str | None = None
+    used: int | None = None
+    free: int | None = None
+    quota: int | None = None

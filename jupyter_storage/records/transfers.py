@@ -1,0 +1,98 @@
+"""Transfers and uploads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Literal
+
+__all__ = ["ConflictPolicy", "Failure", "Plan", "TransferRecord", "TransferState", "UploadRecord"]
+
+
+class ConflictPolicy(str, Enum):
+    """What a transfer does where the target exists."""
+
+    FAIL = "fail"
+    OVERWRITE = "overwrite"
+    SKIP = "skip"
+    NEWER = "newer"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One file that a transfer could not do, or passed over, and why."""
+
+    path: str
+    kind: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a transfer would do: the answer to a dry run.
+
+    Attributes
+    ----------
+    files, bytes : int
+        To be moved.
+    conflicts : tuple of str
+        Existing targets, at most 1,000 of them; ``conflict_count`` has the true number.
+    """
+
+    files: int
+    bytes: int
+    conflicts: tuple[str, ...] = ()
+    conflict_count: int = 0
+    failures: tuple[Failure, ...] = ()
+
+
+TransferState = Literal["waiting", "planning", "running", "done", "partial", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRecord:
+    """One transfer: what it is, how far it is, what failed.
+
+    Attributes
+    ----------
+    operation : {'copy', 'move', 'delete', 'upload'}
+    state : str
+        ``partial`` means that it ended with failures and did the rest.
+    bytes_total, files_total : int or None
+        None until the plan is complete.
+    started, finished : datetime or None
+        In UTC.
+    undo : str or None
+        ID of a snapshot of what a restore replaced or removed in the project directory.
+    """
+
+    id: str
+    operation: str
+    sources: tuple[str, ...]
+    destination: str | None
+    state: TransferState
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    files_done: int = 0
+    files_total: int | None = None
+    files_skipped: int = 0
+    failures: tuple[Failure, ...] = ()
+    failure_count: int = 0
+    current: str | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    undo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRecord:
+    """A resumable upload: ``offset`` bytes of ``size`` have arrived."""
+
+    id: str
+    path: str
+    size: int
+    offset: int
+    created: datetime
+    conflict: ConflictPolicy = ConflictPolicy.FAIL

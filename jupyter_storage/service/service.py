@@ -1,0 +1,145 @@
+"""The facade that every face calls: a request in, a record out; wires what lies below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_storage.config import Settings
+from jupyter_storage.errors import InvalidRequest
+from jupyter_storage.records import Entry, TierRecord
+from jupyter_storage.service.base import Listener
+from jupyter_storage.service.files import Files, relabel
+from jupyter_storage.service.snapshots import Snapshots
+from jupyter_storage.service.transfers import Transfers
+from jupyter_storage.tiers import Health
+from jupyter_storage.transfers.engine import Place
+
+if TYPE_CHECKING:
+    from jupyter_storage.archives import Archive
+    from jupyter_storage.uploads import Uploads
+
+__all__ = ["Service"]
+
+
+class Service(Files, Transfers, Snapshots):
+    """Everything that a face can ask for.
+
+    All methods block and may be called from several threads; each raises a
+    :class:`~jupyter_storage.errors.StorageError` whose path is the one that the caller gave.
+
+    Parameters
+    ----------
+    settings : Settings
+        From :func:`jupyter_storage.config.resolve`.
+    listener : callable, optional
+        Hears of changes, from any thread.
+    """
+
+    def __init__(self, settings: Settings, *, listener: Listener | None = None) -> None:
+        super().__init__(settings, listener=listener)
+        self._health = Health(self._locations.open_tier, settings.check_timeout)
+        self._uploads: Uploads | None = None
+
+    # Tiers
+
+    def tiers(self, *, wait: float | None = None) -> Sequence[TierRecord]:
+        """Describe all tiers as they are now, within the configured time limit.
+
+        Parameters
+        ----------
+        wait : float, optional
+            Seconds after which those that may still answer are said to be ``checking``.
+        """
+        return self._health.look(self._locations.tiers.values(), wait=wait)
+
+    def tier(self, name: str) -> TierRecord:
+        """Describe one tier as it is now."""
+        return self._health.look([self._locations.tier(name)])[0]
+
+    def tier_names(self) -> Sequence[str]:
+        """Names of the tiers, without looking at any."""
+        return list(self._locations.tiers)
+
+    def prepare(self) -> None:
+        """Make the directories of tiers that lie below the root, and their links in ``/mnt``.
+
+        What cannot be made is left: the tier says why when it is looked at.
+        """
+        for tier in self._locations.tiers.values():
+            if tier.path is None or not self._is_below_root(tier.path):
+                continue
+            try:
+                tier.path.mkdir(parents=True, exist_ok=True)
+                if tier.alias is not None and not tier.alias.is_symlink():
+                    tier.alias.symlink_to(tier.path, target_is_directory=True)
+            except OSError:
+                continue
+
+    def environment(self) -> dict[str, str]:
+        """Variables for kernels and terminals."""
+        return self.settings.environment()
+
+    # Uploads and archives
+
+    @property
+    def uploads(self) -> Uploads:
+        """Resumable uploads."""
+        from jupyter_storage.uploads import Uploads
+
+        with self._lock:
+            if self._uploads is None:
+                directory = self.settings.data_directory / "uploads"
+                self._uploads = Uploads(directory, self._upload_target, self._engine)
+            return self._uploads
+
+    def commit_upload(self, identifier: str) -> Entry:
+        """Publish a complete upload under its name."""
+        place = self._locations.place(self.uploads.get(identifier).path)
+        entry = self.uploads.commit(identifier)
+        self._changed(place)
+        return relabel(replace(entry, path=place.key), place)
+
+    def archive(self, paths: Sequence[str], *, name: str | None = None) -> Archive:
+        """Zip files and directories as a stream.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Each appears under its own name.
+        name : str, optional
+            File name of the zip; from the first path unless told.
+
+        Raises
+        ------
+        NotFound
+            If one of them is not there.
+        """
+        from jupyter_storage.archives import Archive
+
+        if not paths:
+            raise InvalidRequest("Nothing to zip", hint="Name at least one file or directory.")
+        items = []
+        for path in paths:
+            place = self._locations.place(path)
+            with place.naming():
+                place.store.stat(place.key)
+            items.append((place.store, place.key, place.name))
+        return Archive(items, name or f"{items[0][2]}.zip")
+
+    # Life
+
+    def close(self) -> None:
+        """Stop transfers and give back connections. Snapshots are stopped by who started them."""
+        self._jobs.close()
+        self._locations.close()
+
+    def _upload_target(self, path: str) -> Place:
+        place = self._locations.place(path)
+        self._locations.guard(place, force=False)
+        return place
+
+    def _is_below_root(self, path: Path) -> bool:
+        return self.settings.root in path.parents

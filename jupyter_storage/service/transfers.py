@@ -1,0 +1,112 @@
+"""Copies, moves and deletions that run in the background."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from jupyter_storage.records import ConflictPolicy, Plan, TransferRecord
+from jupyter_storage.service.base import Base
+from jupyter_storage.transfers.progress import Meter
+
+__all__ = ["Transfers"]
+
+
+class Transfers(Base):
+    """The service's part that moves bytes."""
+
+    def estimate(
+        self,
+        sources: Sequence[str],
+        destination: str,
+        *,
+        recursive: bool = False,
+        conflict: ConflictPolicy = ConflictPolicy.FAIL,
+        into: bool = False,
+    ) -> Plan:
+        """Say what :meth:`copy` would do, without doing it."""
+        return self._engine.estimate(
+            [self._locations.place(source) for source in sources],
+            self._locations.place(destination),
+            recursive=recursive,
+            policy=conflict,
+            into=into,
+        )
+
+    def copy(
+        self,
+        sources: Sequence[str],
+        destination: str,
+        *,
+        recursive: bool = False,
+        move: bool = False,
+        conflict: ConflictPolicy = ConflictPolicy.FAIL,
+        into: bool = False,
+        force: bool = False,
+    ) -> TransferRecord:
+        """Start to copy or move; ``docs/transfers.md`` says what lands where.
+
+        Returns
+        -------
+        TransferRecord
+            Of a transfer that runs in the background: see :meth:`wait`.
+        """
+        places = [self._locations.place(source) for source in sources]
+        target = self._locations.place(destination)
+        if move:
+            for place in places:
+                self._locations.guard(place, force=force, deletes=True)
+        self._locations.guard(target, force=force)
+
+        def work(meter: Meter, cancel: threading.Event) -> None:
+            try:
+                self._engine.copy(
+                    places,
+                    target,
+                    recursive=recursive,
+                    policy=conflict,
+                    move=move,
+                    into=into,
+                    meter=meter,
+                    cancel=cancel,
+                )
+            finally:
+                self._changed(target, itself=True)
+                if move:
+                    for place in places:
+                        self._changed(place)
+
+        return self._jobs.start("move" if move else "copy", sources, destination, work)
+
+    def remove(
+        self, paths: Sequence[str], *, recursive: bool = False, force: bool = False
+    ) -> TransferRecord:
+        """Start to delete, as a transfer with progress."""
+        places = [self._locations.place(path) for path in paths]
+        for place in places:
+            self._locations.guard(place, force=force, deletes=True)
+
+        def work(meter: Meter, cancel: threading.Event) -> None:
+            try:
+                self._engine.delete(places, recursive=recursive, meter=meter, cancel=cancel)
+            finally:
+                for place in places:
+                    self._changed(place)
+
+        return self._jobs.start("delete", paths, None, work)
+
+    def transfers(self) -> Sequence[TransferRecord]:
+        """List transfers of this process, newest first."""
+        return self._jobs.list()
+
+    def transfer(self, identifier: str) -> TransferRecord:
+        """Describe one transfer."""
+        return self._jobs.get(identifier)
+
+    def wait(self, identifier: str, timeout: float | None = None) -> TransferRecord:
+        """Wait for a transfer to end, for at most ``timeout`` seconds."""
+        return self._jobs.wait(identifier, timeout)
+
+    def cancel(self, identifier: str) -> TransferRecord:
+        """Ask a transfer to stop."""
+        return self._jobs.cancel(identifier)
