@@ -1,4 +1,4 @@
-"""Sorted pages of a directory.
+"""Sorted and filtered pages of a directory.
 
 By name, pages come straight from the store, so that the first page of a million keys costs one
 request. Any other order needs the whole directory: it is read once, kept for the pages that
@@ -7,12 +7,14 @@ follow, and forgotten soon.
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timezone
+from fnmatch import translate
 from typing import Literal
 
 from jupyter_storage.errors import InvalidRequest
@@ -24,6 +26,7 @@ __all__ = ["SORTABLE", "Listings", "SortKey"]
 SORTABLE = 100_000  # entries; more cannot be put in another order than the store's own
 KEPT = 8  # sorted directories
 LIFE = 120.0  # seconds after the last page
+PATIENCE = 1.0  # seconds that one page looks for names before it hands out what it found
 
 SortKey = Literal["name", "size", "modified"]
 _OLDEST = datetime.min.replace(tzinfo=timezone.utc)
@@ -50,6 +53,7 @@ class Listings:
         limit: int = 1000,
         sort: SortKey = "name",
         descending: bool = False,
+        matching: str = "",
     ) -> Page:
         """Give one page of a directory.
 
@@ -68,6 +72,10 @@ class Listings:
             comes in the store's own order (by key).
         descending : bool
             Turn the order round; directories still come first.
+        matching : str
+            Only names that have this in them, or that match it where it has ``*``, ``?`` or
+            ``[…]``; upper and lower case are the same. A page may then be short, or empty,
+            although more follow.
 
         Returns
         -------
@@ -87,13 +95,14 @@ class Listings:
             raise InvalidRequest("A page has at least one entry", path=key, hint="limit ≥ 1")
         if cursor and cursor.startswith("sorted:"):
             return self._resume(cursor, limit)
+        wanted = _pattern(matching)
         if sort == "name" and not descending:
-            page = store.list(key, cursor=cursor, limit=limit)
+            page = _matches(store, key, cursor, limit, wanted)
             if cursor is None and page.cursor is None:
                 return Page(tuple(_arrange(list(page.entries), sort, descending)))
             return page
-        entries = _arrange(_whole(store, key), sort, descending)
-        return self._cut(secrets.token_hex(8), entries, 0, limit)
+        entries = [entry for entry in _whole(store, key) if wanted(entry)]
+        return self._cut(secrets.token_hex(8), _arrange(entries, sort, descending), 0, limit)
 
     def _resume(self, cursor: str, limit: int) -> Page:
         token, _, start = cursor.removeprefix("sorted:").partition(":")
@@ -119,6 +128,31 @@ class Listings:
                     break
                 del self._sorted[oldest]
         return Page(tuple(entries[start:end]), f"sorted:{token}:{end}" if more else None)
+
+
+def _pattern(matching: str) -> Callable[[Entry], bool]:
+    if not matching:
+        return lambda entry: True
+    text = matching.casefold()
+    if not re.search(r"[*?\[]", text):
+        return lambda entry: text in entry.name.casefold()
+    found = re.compile(translate(text)).match
+    return lambda entry: found(entry.name.casefold()) is not None
+
+
+def _matches(
+    store: Store, key: str, cursor: str | None, limit: int, wanted: Callable[[Entry], bool]
+) -> Page:
+    """Read the store's pages until there is enough to show, or for a second."""
+    entries: list[Entry] = []
+    until = time.monotonic() + PATIENCE
+    while True:
+        page = store.list(key, cursor=cursor, limit=limit - len(entries))
+        entries.extend(entry for entry in page.entries if wanted(entry))
+        cursor = page.cursor
+        # What is left of the page gets smaller with each match: half a page is enough.
+        if cursor is None or len(entries) * 2 >= limit or time.monotonic() >= until:
+            return Page(tuple(entries), cursor)
 
 
 def _whole(store: Store, key: str) -> list[Entry]:

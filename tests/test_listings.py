@@ -85,3 +85,24 @@ def test_too_many_entries_cannot_be_sorted(store, monkeypatch):
         Listings().page(store, "", sort="colour")
     with pytest.raises(InvalidRequest):
         Listings().page(store, "", limit=0)
+
+
+@pytest.mark.parametrize("order", [{}, {"sort": "size"}, {"descending": True}])
+@pytest.mark.parametrize(
+    ("matching", "count"), [("file1", 10), ("FILE*4.TXT", 3), ("file[01]?.txt", 20), ("none", 0)]
+)
+def test_only_matching_names_are_listed(store, order, matching, count):
+    names = [entry.name for entry in everything(store, matching=matching, **order)]
+    assert len(set(names)) == len(names) == count
+
+
+def test_a_search_that_takes_long_hands_out_what_it_has(store, monkeypatch):
+    monkeypatch.setattr(listings, "PATIENCE", 0.0)
+    pages = Listings()
+    page = pages.page(store, "", limit=4, matching="file2")
+    assert page.entries == ()
+    found = []
+    while page.cursor:
+        page = pages.page(store, "", limit=4, matching="file2", cursor=page.cursor)
+        found += [entry.name for entry in page.entries]
+    assert found == [f"File{number}.txt" for number in range(20, 25)]

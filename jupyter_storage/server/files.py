@@ -103,6 +103,7 @@ class FilesHandler(SendingHandler, ReceivingHandler):
             "limit": self.limit(),
             "sort": cast("SortKey", self.get_query_argument("sort", "name")),
             "descending": order == "desc",
+            "matching": self.get_query_argument("match", ""),
         }
 
 

@@ -62,6 +62,7 @@ class Files(Base):
         limit: int = 1000,
         sort: SortKey = "name",
         descending: bool = False,
+        matching: str = "",
     ) -> Page:
         """List one page of a directory; see :meth:`jupyter_storage.listings.Listings.page`."""
         place = self._locations.place(path)
@@ -73,6 +74,7 @@ class Files(Base):
                 limit=limit,
                 sort=sort,
                 descending=descending,
+                matching=matching,
             )
         return Page(tuple(relabel(entry, place) for entry in page.entries), page.cursor)
 

@@ -22,6 +22,8 @@ export class BrowserModel {
   entries: readonly IEntry[] = [];
   sort: SortKey = 'name';
   descending = false;
+  /** What names must have in them; null while there is no filter. */
+  filter: string | null = null;
   loading = false;
   /** Why the directory cannot be shown. */
   error = '';
@@ -55,6 +57,7 @@ export class BrowserModel {
   async open(tier: string, key = '', focus?: string): Promise<void> {
     this.tier = tier;
     this.key = key;
+    this.filter = null;
     this.entries = [];
     this._selection.clear();
     this.active = 0;
@@ -83,6 +86,16 @@ export class BrowserModel {
     this.descending = this.sort === sort ? !this.descending : sort !== 'name';
     this.sort = sort;
     await this.load();
+  }
+
+  /** Show only names with a text in them; null takes the filter away. */
+  async setFilter(text: string | null): Promise<void> {
+    const before = this.filter ?? '';
+    this.filter = text;
+    this._changed.emit();
+    if (before !== (text ?? '')) {
+      await this.load(this.entries[this.active]?.path);
+    }
   }
 
   /** Fetch the next page, if there is one and it is not on its way. */
@@ -217,7 +230,13 @@ export class BrowserModel {
   }
 
   private query(cursor: string | null) {
-    return { cursor, limit: this._pageSize, sort: this.sort, descending: this.descending };
+    return {
+      cursor,
+      limit: this._pageSize,
+      sort: this.sort,
+      descending: this.descending,
+      match: this.filter ?? ''
+    };
   }
 
   private readonly _changed = new Signal<this, void>(this);

@@ -8,6 +8,7 @@ import {
   downloadIcon,
   editIcon,
   fileUploadIcon,
+  filterIcon,
   folderIcon,
   newFolderIcon,
   pasteIcon,
@@ -92,6 +93,12 @@ export function addCommands(
     trans.__('Refresh'),
     () => Promise.all([browser.refresh(), model.refreshTiers(), model.refreshSnapshots()]),
     { icon: refreshIcon, caption: trans.__('Look again at tiers and files') }
+  );
+  add(
+    CommandIDs.filter,
+    trans.__('Filter'),
+    () => browser.setFilter(browser.filter === null ? '' : null),
+    { icon: filterIcon, enabled: inTier, caption: trans.__('Show only some names of this folder') }
   );
   add(CommandIDs.selectAll, trans.__('Select All'), () => browser.selectAll());
 

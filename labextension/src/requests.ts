@@ -31,6 +31,8 @@ export interface IListOptions {
   limit?: number;
   sort?: SortKey;
   descending?: boolean;
+  /** Only names with this in them, or that match it as a pattern. */
+  match?: string;
 }
 
 /** The REST routes as functions. Every request goes through `ServerConnection`. */
@@ -57,6 +59,9 @@ export class Requests implements IUploadTransport {
     };
     if (options.cursor) {
       query.cursor = options.cursor;
+    }
+    if (options.match) {
+      query.match = options.match;
     }
     return this.json(`${this.file(path)}?${new URLSearchParams(query)}`);
   }

@@ -14,6 +14,7 @@ export const CommandIDs = {
   open: 'storage:open',
   goUp: 'storage:go-up',
   refresh: 'storage:refresh',
+  filter: 'storage:filter',
   uploadFiles: 'storage:upload-files',
   uploadFolder: 'storage:upload-folder',
   download: 'storage:download',

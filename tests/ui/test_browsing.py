@@ -58,6 +58,37 @@ def test_huge_folder_is_paged_and_only_seen_rows_are_in_the_document(panel: Pane
     expect(panel.focused).to_contain_text("f00000")
 
 
+def test_a_folder_is_filtered_while_one_types(panel: Panel, shared: Path, page: Page):
+    for i in range(1500):
+        (shared / f"f{i:04}").touch()
+    (shared / "Report.csv").touch()
+    (shared / "old report.txt").touch()
+    panel.open_directory(f"shared:{shared.name}")
+    panel.rows.first.click()
+    page.keyboard.press("ControlOrMeta+f")
+    box = panel.node.get_by_role("searchbox")
+    expect(box).to_be_focused()
+    page.keyboard.type("report")
+    expect(panel.rows).to_have_count(2)
+    status = panel.node.get_by_role("status").first
+    expect(status).to_have_text("2 matches")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("report.z*")
+    expect(panel.grid).to_contain_text("No name here matches “report.z*”.")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("f149?")
+    expect(panel.rows).to_have_count(10)
+    page.keyboard.press("ArrowDown")
+    expect(panel.focused).to_contain_text("f1490")
+    page.keyboard.press("ArrowDown")
+    expect(panel.focused).to_contain_text("f1491")
+    box.focus()
+    page.keyboard.press("Escape")
+    expect(box).to_have_count(0)
+    expect(status).to_contain_text("items")
+    expect(panel.row("f0000")).to_be_visible()
+
+
 def test_hostile_names_are_text(panel: Panel, shared: Path, page: Page):
     name = "<img src=x onerror=\"document.title='hacked'\">"
     (shared / name).write_text("x")

@@ -3,6 +3,7 @@ import * as React from 'react';
 import { hasFiles, readDrop } from '../dnd';
 import { Breadcrumbs } from './Breadcrumbs';
 import type { IPanelContext } from './context';
+import { Filter } from './Filter';
 import { Grid } from './Grid';
 import { useSignal } from './hooks';
 
@@ -45,6 +46,7 @@ export function Files({ context }: { context: IPanelContext }): React.JSX.Elemen
       onDrop={drop}
     >
       <Breadcrumbs context={context} />
+      <Filter context={context} />
       {browser.error ? (
         <div className="jp-Storage-message jp-mod-error" role="alert">
           <p>{browser.error}</p>
@@ -74,12 +76,18 @@ function summary({ model, trans }: IPanelContext): string {
     return '';
   }
   if (browser.loading && browser.entries.length === 0) {
-    return trans.__('Loading…');
+    return browser.filter ? trans.__('Looking…') : trans.__('Loading…');
   }
   const chosen = browser.selectedCount;
   const count = browser.entries.length;
-  const all = browser.more
-    ? trans.__('First %1 items', count)
-    : trans._n('%1 item', '%1 items', count);
+  const all = browser.filter
+    ? matches(browser.more, count, trans)
+    : browser.more
+      ? trans.__('First %1 items', count)
+      : trans._n('%1 item', '%1 items', count);
   return chosen > 1 ? trans.__('%1, %2 selected', all, chosen) : all;
+}
+
+function matches(more: boolean, count: number, trans: IPanelContext['trans']): string {
+  return more ? trans.__('First %1 matches', count) : trans._n('%1 match', '%1 matches', count);
 }

@@ -44,10 +44,11 @@ export function Grid(props: {
   const last = items.at(-1)?.index ?? -1;
 
   React.useEffect(() => {
-    if (last >= count - 1 && browser.more) {
+    // A page of a filtered directory may bring no row, and more still follow.
+    if (last >= count - 1 && browser.more && !browser.loading) {
       void browser.loadMore();
     }
-  }, [last, count, browser, browser.more]);
+  }, [last, count, browser, browser.more, browser.loading]);
 
   const focusActive = React.useCallback(() => {
     scroller.current
@@ -123,10 +124,12 @@ export function Grid(props: {
           }
         }}
       >
-        {count === 0 && !browser.loading && (
+        {count === 0 && !browser.loading && !browser.more && (
           <div className="jp-Storage-message" role="row">
             <span role="gridcell">
-              {trans.__('This folder is empty. Drop files or folders here to upload them.')}
+              {browser.filter
+                ? trans.__('No name here matches “%1”.', browser.filter)
+                : trans.__('This folder is empty. Drop files or folders here to upload them.')}
             </span>
           </div>
         )}
