@@ -101,7 +101,7 @@ class AnyStore(Store):
         return Page(tuple(chosen), chosen[-1].name if more else None)
 
     def walk(self, key: str = "") -> Iterator[Entry]:
-        pending = [iter(self._children(key))]
+        pending = [iter(self._in_order(key))]
         while pending:
             entry = next(pending[-1], None)
             if entry is None:
@@ -110,7 +110,7 @@ class AnyStore(Store):
             yield entry
             if entry.is_directory:
                 with suppress(NotFound):
-                    pending.append(iter(self._children(entry.path)))
+                    pending.append(iter(self._in_order(entry.path)))
 
     def creates_exclusively(self) -> bool:
         return False
@@ -280,6 +280,12 @@ class AnyStore(Store):
         if not found and key and not self.stat(key).is_directory:
             raise NotADirectory("It is a file", path=key)
         return [entries[name] for name in sorted(entries)]
+
+    def _in_order(self, key: str) -> Sequence[Entry]:
+        return sorted(
+            self._children(key),
+            key=lambda entry: entry.name + "/" if entry.is_directory else entry.name,
+        )
 
     def _make_parents(self, key: str) -> None:
         above = parent(key)

@@ -110,32 +110,16 @@ class LocalStore(Store):
             if not path.is_dir():
                 path.lstat()
                 raise NotADirectory("It is a file", path=key)
-        pending = [(key, path)]
+        pending = [iter(_children(key, str(path), on_error))]
         while pending:
-            here, directory = pending.pop()
-            try:
-                with os_errors(here), os.scandir(directory) as scan:
-                    children = sorted(scan, key=lambda child: child.name)
-            except StorageError as error:
-                if on_error is None:
-                    raise
-                on_error(error)
+            entry = next(pending[-1], None)
+            if entry is None:
+                pending.pop()
                 continue
-            below = []
-            for child in children:
-                if is_temporary(child.name):
-                    continue
-                child_key = join(here, child.name)
-                with suppress(FileNotFoundError):
-                    status = child.stat(follow_symlinks=False)
-                    if stat.S_ISDIR(status.st_mode):
-                        below.append((child_key, Path(child.path)))
-                        yield _describe(child_key, "directory", status)
-                    elif stat.S_ISLNK(status.st_mode):
-                        yield _describe(child_key, "symlink", status, os.readlink(child.path))
-                    elif stat.S_ISREG(status.st_mode):
-                        yield _describe(child_key, "file", status)
-            pending.extend(reversed(below))
+            yield entry
+            if entry.is_directory:
+                below = f"{path}{entry.path[len(key) :] if key else '/' + entry.path}"
+                pending.append(iter(_children(entry.path, below, on_error)))
 
     def local_path(self, key: str) -> Path | None:
         return self._path(key)
@@ -368,6 +352,37 @@ class LocalStore(Store):
             status = target.stat()
         kind: Literal["directory", "file"] = "directory" if stat.S_ISDIR(status.st_mode) else "file"
         return _describe(key, kind, status, link)
+
+
+def _children(
+    key: str, directory: str, on_error: Callable[[StorageError], None] | None
+) -> Iterator[Entry]:
+    """Describe what is in a directory, in the order of keys; of each, only its name is kept."""
+    try:
+        with os_errors(key), os.scandir(directory) as scan:
+            # The slash counts, as in object stores: 'a-b' comes before what is in 'a'.
+            names = sorted(
+                child.name + "/" if child.is_dir(follow_symlinks=False) else child.name
+                for child in scan
+                if not is_temporary(child.name)
+            )
+    except StorageError as error:
+        if on_error is None:
+            raise
+        on_error(error)
+        return
+    for written in names:
+        name = written.removesuffix("/")
+        path = f"{directory}/{name}"
+        # Somebody may delete a file between the listing and the look at it.
+        with suppress(FileNotFoundError):
+            status = os.lstat(path)
+            if stat.S_ISREG(status.st_mode):
+                yield _describe(join(key, name), "file", status)
+            elif stat.S_ISDIR(status.st_mode):
+                yield _describe(join(key, name), "directory", status)
+            elif stat.S_ISLNK(status.st_mode):
+                yield _describe(join(key, name), "symlink", status, os.readlink(path))
 
 
 def _describe(

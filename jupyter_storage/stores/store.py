@@ -142,6 +142,9 @@ class Store(ABC):
     def walk(self, key: str = "") -> Iterator[Entry]:
         """Yield everything below a directory: files, links as links, and directories.
 
+        They come in the order of their keys, where a directory's ends with a slash: ``a-b`` comes
+        before what is in ``a``. So two walks can be compared as they come.
+
         Object stores yield directories only where a marker object stands for one; a directory
         comes before what is in it where both are yielded. Links are not followed.
 

@@ -142,6 +142,14 @@ class StoreSuite:
         }
         assert set(names(store, "")) == {"dat", "data", "data-e", "data.bak", "data2"}
 
+    def test_a_walk_comes_in_the_order_of_keys(self, store: Store) -> None:
+        for key in ("d/a/x", "d/a/b/c", "d/a-b", "d/a.txt", "d/a0", "d/ü", "d/z/y"):
+            store.write(key, b"x")
+        files = [entry.path for entry in store.walk("d") if entry.type == "file"]
+        assert files == ["d/a-b", "d/a.txt", "d/a/b/c", "d/a/x", "d/a0", "d/z/y", "d/ü"]
+        walked = [entry.path + "/" * entry.is_directory for entry in store.walk("d")]
+        assert walked == sorted(walked)
+
     def test_deleting_data_keeps_data2(self, store: Store) -> None:
         for key in ("data/a", "data/sub/b", "data2/c", "data.bak/d", "data-e"):
             store.write(key, b"x")
