@@ -124,6 +124,17 @@ class Locations:
         if is_below(uri, private) or (is_below(uri, system) and not self._in_a_tier(uri)):
             raise self._protected(place, "This is system data: snapshots or a workload's tier")
 
+    def system_below(self, place: Place) -> list[str]:
+        """Give the names below a directory at which system data lies."""
+        uri = _uri(place)
+        private = join(_canonical(self.settings.artifacts), PRIVATE_PREFIX)
+        system = _canonical(self.settings.system_uri)
+        return [
+            found[len(uri) :].strip("/")
+            for found in (private, system)
+            if found != uri and is_below(found, uri)
+        ]
+
     def _in_a_tier(self, uri: str) -> bool:
         return any(is_below(uri, _canonical(tier.uri)) for tier in self.tiers.values())
 

@@ -21,7 +21,9 @@ __all__ = ["NAMES", "HelpShown", "Invocation", "command", "parse", "parser_of"]
 _GROUPS = {
     "tiers": ("tiers", "env"),
     "files": ("ls", "stat", "cat", "head", "mkdir", "url"),
-    "transfers": ("cp", "mv", "rm", "zip"),
+    "transfers": ("cp", "mv", "zip"),
+    "removal": ("rm",),
+    "sync": ("sync", "mirror"),
     "search": ("du", "find"),
     "diagnosis": ("doctor",),
     "snapshots": (
@@ -53,6 +55,7 @@ NAMES = (
     "ls",
     "cp",
     "mv",
+    "sync",
     "rm",
     "mkdir",
     "cat",

@@ -58,6 +58,7 @@ _DID = {
     "restore": "Restored",
     "zip": "Zipped",
     "upload": "Uploaded",
+    "sync": "Synced",
 }
 
 
@@ -186,7 +187,10 @@ def summary(record: TransferRecord) -> str:
     if record.started and record.finished:
         text += f", in {(record.finished - record.started).total_seconds():.1f} s"
     if record.files_skipped:
-        text += f"; {record.files_skipped:,} skipped"
+        text += f"; {record.files_skipped:,} "
+        text += "unchanged" if record.operation == "sync" else "skipped"
+    if record.files_deleted:
+        text += f"; {record.files_deleted:,} deleted"
     if record.failure_count:
         text += f"; {record.failure_count:,} failed"
     return f"Cancelled. {text}" if record.state == "cancelled" else text

@@ -1,24 +1,23 @@
-"""Moving and deleting many files: cp, mv, rm, zip."""
+"""Moving many files: cp, mv, zip."""
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from jupyter_storage.commands.command import Command, Context, chunks, positive, refuse
-from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
 from jupyter_storage.commands.rendering import human_size, plural, summary
-from jupyter_storage.commands.results import Outcome, Record, Stream
-from jupyter_storage.errors import Cancelled, IsADirectory
+from jupyter_storage.commands.results import Outcome, Record
+from jupyter_storage.errors import Cancelled
 from jupyter_storage.records import ConflictPolicy, Entry, Plan, TransferRecord
 from jupyter_storage.transfers.plan import SKIPPED
 
 if TYPE_CHECKING:
     from jupyter_storage.service import Service
 
-__all__ = ["COMMANDS", "Interrupted", "finished", "follow"]
+__all__ = ["COMMANDS", "Interrupted", "add_common", "finished", "follow"]
 
 PIECE = 2**20  # bytes from standard input at a time
 STANDARD = "-"
@@ -40,7 +39,7 @@ def _configure_cp(parser: argparse.ArgumentParser) -> None:
         "-r", "-R", "--recursive", action="store_true", help="whole directories: their contents"
     )
     _add_conflicts(parser)
-    _add_common(parser)
+    add_common(parser)
 
 
 def _configure_mv(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +49,7 @@ def _configure_mv(parser: argparse.ArgumentParser) -> None:
     # As in a shell, mv takes directories; the option is there for fingers that expect it.
     parser.add_argument("-r", "-R", "--recursive", action="store_true", help=argparse.SUPPRESS)
     _add_conflicts(parser)
-    _add_common(parser)
+    add_common(parser)
 
 
 def _add_conflicts(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +78,8 @@ def _add_conflicts(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(conflict=ConflictPolicy.FAIL)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options that all commands have that move or delete many files."""
     parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done")
     parser.add_argument(
         "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 8"
@@ -149,7 +149,12 @@ def _planned(plan: Plan, verb: str) -> Outcome:
 
 
 def follow(
-    service: Service, start: Callable[[], TransferRecord], title: str, context: Context
+    service: Service,
+    start: Callable[[], TransferRecord],
+    title: str,
+    context: Context,
+    *,
+    again: str = "Run it again with --skip to do the rest.",
 ) -> Outcome:
     """Run a transfer to its end, showing how far it is.
 
@@ -171,7 +176,7 @@ def follow(
             f"{summary(record)} before it was stopped"
             if record.state != "cancelled"
             else summary(record),
-            hint="Nothing is half-written. Run it again with --skip to do the rest.",
+            hint=f"Nothing is half-written. {again}",
         ) from None
     return finished(record)
 
@@ -227,59 +232,6 @@ def write(
         for piece in pieces:
             writer.write(piece)
         return writer.commit()
-
-
-def _configure_rm(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", nargs="+", help="what to delete")
-    parser.add_argument("-r", "-R", "--recursive", action="store_true", help="whole directories")
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
-    _add_common(parser)
-
-
-def _rm(arguments: argparse.Namespace, context: Context) -> Outcome:
-    service = context.service(concurrency=arguments.jobs)
-    entries = [service.stat(path) for path in arguments.path]
-    directories = [entry for entry in entries if entry.is_directory]
-    if directories and not arguments.recursive:
-        raise IsADirectory("It is a directory", path=directories[0].path)
-    if arguments.dry_run:
-        return Outcome(Stream(_doomed(service, entries), ENTRY_COLUMNS, path_line))
-    if directories and not arguments.yes and not _confirmed(service, entries, context):
-        context.face.note("Nothing was deleted.")
-        return Outcome(None, 1)
-    return follow(
-        service,
-        lambda: service.remove(
-            arguments.path, recursive=arguments.recursive, force=arguments.force
-        ),
-        "Deleting",
-        context,
-    )
-
-
-def _doomed(service: Service, entries: Sequence[Entry]) -> Iterator[Entry]:
-    for entry in entries:
-        if entry.is_directory:
-            yield from service.walk(entry.path)
-        yield entry
-
-
-def _confirmed(service: Service, entries: Sequence[Entry], context: Context) -> bool:
-    files = total = 0
-    for entry in _doomed(service, entries):
-        if not entry.is_directory:
-            files += 1
-            total += entry.size or 0
-    loss = f"{plural(files, 'file')}, {human_size(total)}"
-    names = ", ".join(entry.path for entry in entries[:3]) + (", …" if len(entries) > 3 else "")
-    answer = context.face.ask(f"Delete {names} with {loss}? They are lost for good. [y/N] ")
-    if answer is None:
-        raise refuse(
-            f"{loss} would be lost",
-            "Add --yes to delete them, or --dry-run to see them.",
-            path=names,
-        )
-    return answer
 
 
 def _configure_zip(parser: argparse.ArgumentParser) -> None:
@@ -369,20 +321,6 @@ COMMANDS = (
         _mv,
         "path",
         "Each file is verified at its target before the source is deleted.",
-    ),
-    Command(
-        "rm",
-        "Delete files, or with -r whole directories",
-        (
-            ("rm shared:old.csv", "one file"),
-            ("rm -r local:scratch", "asks first, saying what will be lost"),
-            ("rm -r -y local:scratch", "does not ask, for scripts"),
-            ("rm -r -n local:scratch", "list what would be lost"),
-        ),
-        _configure_rm,
-        _rm,
-        "path",
-        "Exactly what is named is deleted: 'data' never means 'data2' or 'data.bak'.",
     ),
     Command(
         "zip",

@@ -7,7 +7,15 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal
 
-__all__ = ["ConflictPolicy", "Failure", "Plan", "TransferRecord", "TransferState", "UploadRecord"]
+__all__ = [
+    "ConflictPolicy",
+    "Failure",
+    "Plan",
+    "SyncChange",
+    "TransferRecord",
+    "TransferState",
+    "UploadRecord",
+]
 
 
 class ConflictPolicy(str, Enum):
@@ -48,6 +56,15 @@ class Plan:
     failures: tuple[Failure, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SyncChange:
+    """One thing that a sync would do; ``size`` is what is copied, or lost."""
+
+    action: Literal["copy", "replace", "delete"]
+    path: str
+    size: int | None = None
+
+
 TransferState = Literal["waiting", "planning", "running", "done", "partial", "failed", "cancelled"]
 
 
@@ -57,7 +74,7 @@ class TransferRecord:
 
     Attributes
     ----------
-    operation : {'copy', 'move', 'delete', 'upload'}
+    operation : {'copy', 'move', 'delete', 'upload', 'sync'}
     state : str
         ``partial`` means that it ended with failures and did the rest.
     bytes_total, files_total : int or None
@@ -66,6 +83,8 @@ class TransferRecord:
         In UTC.
     undo : str or None
         ID of a snapshot of what a restore replaced or removed in the project directory.
+    files_deleted : int
+        Files that a sync deleted at its target; its skipped ones were unchanged.
     """
 
     id: str
@@ -84,6 +103,7 @@ class TransferRecord:
     started: datetime | None = None
     finished: datetime | None = None
     undo: str | None = None
+    files_deleted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from jupyter_storage.records import ConflictPolicy, Plan, TransferRecord
+from jupyter_storage.records import ConflictPolicy, Failure, Plan, SyncChange, TransferRecord
 from jupyter_storage.service.base import Base
+from jupyter_storage.transfers.places import Place
 from jupyter_storage.transfers.progress import Meter
+
+if TYPE_CHECKING:
+    from jupyter_storage.transfers.sync import SyncOptions
 
 __all__ = ["Transfers"]
 
@@ -77,6 +83,46 @@ class Transfers(Base):
                         self._changed(place)
 
         return self._jobs.start("move" if move else "copy", sources, destination, work)
+
+    def sync(
+        self, source: str, destination: str, options: SyncOptions, *, force: bool = False
+    ) -> TransferRecord:
+        """Start to make a directory like another, as a transfer with progress.
+
+        Parameters
+        ----------
+        source, destination : str
+        options : SyncOptions
+        force : bool
+            Also where system data is.
+        """
+        place, target, options = self._sync_ends(source, destination, options, force=force)
+
+        def work(meter: Meter, cancel: threading.Event) -> None:
+            try:
+                self._engine.sync(place, target, options, meter=meter, cancel=cancel)
+            finally:
+                self._changed(target, itself=True)
+
+        return self._jobs.start("sync", [source], destination, work)
+
+    def sync_changes(
+        self, source: str, destination: str, options: SyncOptions, *, force: bool = False
+    ) -> Iterator[SyncChange | Failure]:
+        """Say what :meth:`sync` would do, one thing after the other."""
+        from jupyter_storage.transfers.sync import changes
+
+        place, target, options = self._sync_ends(source, destination, options, force=force)
+        return changes(place, target, options, threading.Event())
+
+    def _sync_ends(
+        self, source: str, destination: str, options: SyncOptions, *, force: bool
+    ) -> tuple[Place, Place, SyncOptions]:
+        place, target = self._locations.place(source), self._locations.place(destination)
+        self._locations.guard(target, force=force)
+        if not force:
+            options = replace(options, kept=self._locations.system_below(target))
+        return place, target, options
 
     def remove(
         self, paths: Sequence[str], *, recursive: bool = False, force: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -67,6 +67,9 @@ class ForwardingStore(Store):
 
     def delete(self, key: str) -> None:
         self.inner.delete(key)
+
+    def delete_files(self, keys: Sequence[str]) -> None:
+        self.inner.delete_files(keys)
 
     def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:
         return self.inner.delete_directory(key, progress=progress)

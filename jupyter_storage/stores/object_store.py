@@ -256,6 +256,10 @@ class ObjectStore(Store):
         self._file_stat(key)
         self._delete_object(key)
 
+    def delete_files(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), PAGE):
+            self._delete_objects([self._key(key) for key in keys[start : start + PAGE]])
+
     def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:
         files = 0
         empty = True

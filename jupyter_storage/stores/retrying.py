@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -102,6 +102,9 @@ class RetryingStore(ForwardingStore):
                 first = False
 
         self._tried(once)
+
+    def delete_files(self, keys: Sequence[str]) -> None:
+        self._tried(lambda: self.inner.delete_files(keys))
 
     def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:
         files = 0

@@ -17,14 +17,14 @@ Contract
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from jupyter_storage.errors import Unsupported
+from jupyter_storage.errors import NotFound, Unsupported
 from jupyter_storage.records import Entry, Page, Usage
 
 if TYPE_CHECKING:
@@ -244,6 +244,12 @@ class Store(ABC):
         ------
         NotFound, IsADirectory
         """
+
+    def delete_files(self, keys: Sequence[str]) -> None:
+        """Delete files and links; what is not there any more is as it should be."""
+        for key in keys:
+            with suppress(NotFound):
+                self.delete(key)
 
     @abstractmethod
     def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:

@@ -20,7 +20,7 @@ from jupyter_storage.records import ConflictPolicy, Entry, Failure
 
 __all__ = ["SKIPPED", "Action", "Landing", "Step", "is_newer", "landings", "plan"]
 
-Action = Literal["copy", "link", "directory", "skip"]
+Action = Literal["copy", "link", "directory", "skip", "compare"]
 
 SKIPPED = "Skipped"
 """Kind of a :class:`Failure` that is listed but makes no transfer fail."""
@@ -38,7 +38,8 @@ class Step:
     source_key, target_key : str
     entry : Entry
         The source as it was listed.
-    action : {'copy', 'link', 'directory', 'skip'}
+    action : {'copy', 'link', 'directory', 'skip', 'compare'}
+        ``compare``: copy it if its content is another one.
     replaces : Entry or None
         What is at the target now, where it is known.
     """

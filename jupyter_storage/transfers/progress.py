@@ -52,7 +52,7 @@ class Meter:
         self._told = float("-inf")
         self._timer: threading.Timer | None = None
         self._state: TransferState = "waiting"
-        self._bytes = self._files = self._skipped = 0
+        self._bytes = self._files = self._skipped = self._deleted = 0
         self._bytes_planned = self._files_planned = 0
         self._totals: tuple[int, int] | None = None
         self._failures: list[Failure] = []
@@ -82,6 +82,8 @@ class Meter:
         with self._lock:
             self._bytes_planned += size
             self._files_planned += files
+            if self._totals is not None:
+                self._totals = (self._totals[0] + size, self._totals[1] + files)
 
     def planned(self) -> None:
         """The plan is complete: from now on there are totals."""
@@ -118,6 +120,12 @@ class Meter:
         """Files were passed over, as the conflict policy says."""
         with self._lock:
             self._skipped += files
+        self._tell()
+
+    def remove(self, files: int) -> None:
+        """Files were deleted at the target of a sync."""
+        with self._lock:
+            self._deleted += files
         self._tell()
 
     def fail(self, failure: Failure) -> None:
@@ -180,6 +188,7 @@ class Meter:
                 files_done=self._files,
                 files_total=totals[1] if totals else None,
                 files_skipped=self._skipped,
+                files_deleted=self._deleted,
                 failures=tuple(self._failures),
                 failure_count=self._failure_count,
                 current=self._current,

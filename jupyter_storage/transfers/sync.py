@@ -1,0 +1,317 @@
+"""One directory made like another: what differs is copied, what is too much is deleted last."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from jupyter_storage.errors import InvalidRequest, NotFound, StorageError
+from jupyter_storage.records import ConflictPolicy, Entry, Failure, SyncChange
+from jupyter_storage.transfers.budget import Budget
+from jupyter_storage.transfers.buffers import run
+from jupyter_storage.transfers.comparison import Comparison, Surplus
+from jupyter_storage.transfers.filters import Filter
+from jupyter_storage.transfers.places import Place, failure
+from jupyter_storage.transfers.plan import SKIPPED
+from jupyter_storage.transfers.progress import Meter
+from jupyter_storage.transfers.streams import check_cancelled, have_one_content, tried
+from jupyter_storage.transfers.tasks import AHEAD, HELD, Task, Transfer, threads_for
+
+__all__ = ["SyncOptions", "changes", "synchronize"]
+
+_TOLD = 1000  # unchanged files after which the meter hears of them
+_TOGETHER = 1000  # files that one request deletes
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """How a directory is made like another.
+
+    Attributes
+    ----------
+    delete : bool
+        Whether what only the target has is deleted.
+    max_delete : int or None
+        Files that may be deleted at most; of more, none is.
+    max_delete_share : float or None
+        As ``max_delete``, as a share of the target's files, from 0 to 1.
+    checksum : bool
+        Whether files of one size are compared by content, and not by time.
+    includes, excludes : sequence of str
+        Patterns; see :class:`~jupyter_storage.transfers.filters.Filter`.
+    ignore_errors : bool
+        Whether it is also deleted where files could not be copied.
+    kept : sequence of str
+        Names at the target that are left alone.
+    """
+
+    delete: bool = False
+    max_delete: int | None = None
+    max_delete_share: float | None = None
+    checksum: bool = False
+    includes: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    ignore_errors: bool = False
+    kept: Sequence[str] = ()
+
+
+def changes(
+    source: Place, target: Place, options: SyncOptions, cancel: threading.Event
+) -> Iterator[SyncChange | Failure]:
+    """Say what :func:`synchronize` would do, one thing after the other, and do nothing.
+
+    Raises
+    ------
+    InvalidRequest, NotFound
+        As :func:`synchronize`.
+    """
+    comparison = _compared(source, target, options, cancel)
+    for found in comparison:
+        if isinstance(found, Failure):
+            yield found
+        elif isinstance(found, Surplus):
+            entry = found.entry
+            if options.delete and not entry.is_directory:
+                yield SyncChange("delete", target.label + entry.path, entry.size)
+        elif found.action != "directory":
+            there = target.at(found.target_key)
+            if found.action == "compare" and have_one_content(
+                source.at(found.source_key), there, cancel
+            ):
+                continue
+            replaced = found.replaces is not None
+            size = found.entry.size
+            yield SyncChange("replace" if replaced else "copy", there.path, size)
+    if options.delete:
+        _refuse_nothing(comparison)
+
+
+def synchronize(
+    source: Place,
+    target: Place,
+    options: SyncOptions,
+    *,
+    concurrency: int,
+    pause: float,
+    meter: Meter,
+    cancel: threading.Event,
+) -> None:
+    """Make a directory like another.
+
+    Parameters
+    ----------
+    source, target : Place
+        Directories; the target comes into being.
+    options : SyncOptions
+    concurrency : int
+        Files in flight at once.
+    pause : float
+        See :func:`jupyter_storage.transfers.streams.tried`.
+    meter : Meter
+        Hears of progress and of failures: the rest is carried on with.
+    cancel : threading.Event
+
+    Raises
+    ------
+    InvalidRequest
+        If one is in the other, or the source is a file.
+    NotFound
+        If there is no source.
+    Cancelled
+        If it was.
+    """
+    comparison = _compared(source, target, options, cancel)
+    meter.run()
+    transfer = Transfer(ConflictPolicy.OVERWRITE, meter, cancel, Budget(HELD), pause=pause)
+    with TemporaryFile("w+", encoding="ascii") as file:
+        surplus = _Surplus(target, file)
+
+        def tasks() -> Iterator[Task]:
+            told = 0
+            for found in comparison:
+                if isinstance(found, Failure):
+                    meter.fail(found)
+                elif isinstance(found, Surplus):
+                    surplus.add(found.entry)
+                else:
+                    if found.action not in {"directory", "compare"}:
+                        meter.plan(found.entry.size or 0)
+                    yield Task(source, target, found)
+                if comparison.unchanged - told >= _TOLD:
+                    meter.skip(comparison.unchanged - told)
+                    told = comparison.unchanged
+            meter.skip(comparison.unchanged - told)
+            meter.planned()
+
+        run(
+            tasks(),
+            transfer.work,
+            concurrency=threads_for([source, target], concurrency),
+            depth=AHEAD,
+            cancel=cancel,
+        )
+        check_cancelled(cancel)
+        if options.delete:
+            refusal = _refusal(comparison, surplus, options, transfer.failed)
+            if refusal is None:
+                surplus.delete(concurrency, pause, meter, cancel)
+            else:
+                meter.fail(refusal)
+
+
+def _compared(
+    source: Place, target: Place, options: SyncOptions, cancel: threading.Event
+) -> Comparison:
+    with source.naming():
+        if not source.store.stat(source.key).is_directory:
+            raise InvalidRequest(
+                "It is a file, and whole directories are synced",
+                path=source.path,
+                hint="Copy it: jupyter storage cp --newer.",
+            )
+    with target.naming(), suppress(NotFound):
+        if not target.store.stat(target.key).is_directory:
+            raise InvalidRequest(
+                "The destination is a file, and a directory is needed",
+                path=target.key,
+                hint="Name a directory as destination.",
+            )
+    if source.is_in(target) or target.is_in(source):
+        raise InvalidRequest(
+            f"One of the two directories is in the other ({target.path})",
+            path=source.path,
+            hint="Choose a destination outside of the source, and not above it.",
+        )
+    chosen = None
+    if options.includes or options.excludes:
+        chosen = Filter(options.includes, options.excludes)
+    return Comparison(
+        source,
+        target,
+        chosen=chosen,
+        checksum=options.checksum,
+        kept=options.kept,
+        cancel=cancel,
+    )
+
+
+class _Surplus:
+    """What is to be deleted, on disk meanwhile: it may be a million files."""
+
+    def __init__(self, target: Place, file: IO[str]) -> None:
+        self._target, self._file = target, file
+        self.directories: list[str] = []
+        self.files = 0
+
+    def add(self, entry: Entry) -> None:
+        if entry.is_directory:
+            self.directories.append(entry.path)
+        else:
+            self.files += 1
+            self._file.write(json.dumps(entry.path) + "\n")
+
+    def delete(self, concurrency: int, pause: float, meter: Meter, cancel: threading.Event) -> None:
+        """Delete the files, many at once, and then the directories that are empty."""
+        target = self._target
+
+        def batches() -> Iterator[list[str]]:
+            self._file.seek(0)
+            while batch := [json.loads(line) for line in islice(self._file, _TOGETHER)]:
+                yield batch
+
+        def work(keys: list[str]) -> None:
+            try:
+                tried(lambda _: target.store.delete_files(keys), cancel, pause=pause)
+                meter.remove(len(keys))
+            except StorageError:
+                check_cancelled(cancel)
+                for key in keys:
+                    _delete_one(target.at(key), pause, meter, cancel)
+
+        run(batches(), work, concurrency=concurrency, depth=concurrency, cancel=cancel)
+        check_cancelled(cancel)
+        for key in reversed(self.directories):
+            with suppress(StorageError, OSError):
+                _delete_if_empty(target.at(key))
+
+
+def _delete_one(place: Place, pause: float, meter: Meter, cancel: threading.Event) -> None:
+    try:
+        with place.naming():
+            tried(lambda _: place.store.delete(place.key), cancel, pause=pause)
+        meter.remove(1)
+    except NotFound:
+        return
+    except StorageError as error:
+        check_cancelled(cancel)
+        meter.fail(failure(error, place.path))
+
+
+def _delete_if_empty(place: Place) -> None:
+    local = place.store.local_path(place.key)
+    if local is not None:
+        Path(local).rmdir()
+        return
+    page = place.store.list(place.key, limit=1)
+    if not page.entries and page.cursor is None:
+        place.store.delete_directory(place.key)
+
+
+def _refusal(
+    comparison: Comparison,
+    surplus: _Surplus,
+    options: SyncOptions,
+    failed: bool,
+) -> Failure | None:
+    """Say why nothing is deleted after all."""
+    if not surplus.files and not surplus.directories:
+        return None
+    source, target = comparison.source, comparison.target
+    if not comparison.complete:
+        return Failure(
+            target.path,
+            SKIPPED,
+            "Nothing was deleted, since the source could not be listed as a whole",
+            "Run it again when it can.",
+        )
+    if failed and not options.ignore_errors:
+        return Failure(
+            target.path,
+            SKIPPED,
+            f"Nothing was deleted ({surplus.files:,} files), since not all could be copied",
+            "Run it again; or add --ignore-errors.",
+        )
+    try:
+        _refuse_nothing(comparison)
+    except StorageError as error:
+        return failure(error, source.path)
+    allowed = [] if options.max_delete is None else [options.max_delete]
+    if options.max_delete_share is not None:
+        allowed.append(int(options.max_delete_share * comparison.targets))
+    if allowed and surplus.files > min(allowed):
+        return Failure(
+            target.path,
+            InvalidRequest.__name__,
+            f"Nothing was deleted: it would be {surplus.files:,} of {comparison.targets:,} files, "
+            f"and {min(allowed):,} are allowed",
+            "Look with --dry-run; if it is right, allow more with --max-delete.",
+        )
+    return None
+
+
+def _refuse_nothing(comparison: Comparison) -> None:
+    """Refuse to empty a directory because the other one seems to be empty: a lost mount, say."""
+    if not comparison.sources and comparison.targets:
+        raise InvalidRequest(
+            f"The source is empty: all {comparison.targets:,} files of "
+            f"{comparison.target.path} would be deleted",
+            path=comparison.source.path,
+            hint="Nothing was deleted. If that is meant, use 'jupyter storage rm -r'.",
+        )
