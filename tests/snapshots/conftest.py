@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
-from oracle import PASSWORD, PROGRAM, Restic
+from oracle import PASSWORD, Restic, programs
 
-from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.snapshots.repository import Repository, crypto
 from jupyter_storage.stores.local import LocalStore
+
+
+@pytest.fixture(autouse=True)
+def quick_keys():
+    """Keys that are quick to derive, for us and for restic: repositories are opened all the time.
+
+    Processes that a test starts make real ones, and so does this one after ``undo()``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crypto, "_N", 2)
+        yield patch
 
 
 @pytest.fixture
 def make_restic(tmp_path):
-    if not shutil.which(PROGRAM):
+    if not programs():
         pytest.skip("stock restic is not installed")
     return lambda repository, **more: Restic(str(repository), tmp_path, **more)
 

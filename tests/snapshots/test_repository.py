@@ -29,7 +29,8 @@ def test_a_seal_notices_any_changed_bit():
         Keys.random().open(sealed)
 
 
-def test_a_key_file_opens_with_its_password_only():
+def test_a_key_file_opens_with_its_password_only(quick_keys):
+    quick_keys.undo()
     keys = Keys.random()
     content = make_key_file("pässword", keys)
     assert open_key_file("pässword", content) == keys
@@ -39,7 +40,8 @@ def test_a_key_file_opens_with_its_password_only():
     assert open_key_file("pässword", content.replace(b'"N": 32768', b'"N": 1073741824')) is None
 
 
-def test_opening_takes_a_moment_only(open_repository, restic):
+def test_opening_takes_a_moment_only(open_repository, restic, quick_keys):
+    quick_keys.undo()
     open_repository()
     start = time.process_time()
     open_repository()
