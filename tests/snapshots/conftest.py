@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from bench import Bench
 from oracle import PASSWORD, Restic, programs
 
 from jupyter_storage.snapshots.repository import Repository, crypto
@@ -25,6 +26,26 @@ def make_restic(tmp_path):
     if not programs():
         pytest.skip("stock restic is not installed")
     return lambda repository, **more: Restic(str(repository), tmp_path, **more)
+
+
+@pytest.fixture
+def crash_cases(record_property):
+    """Note how often something went wrong on purpose, for the summary of all tests."""
+
+    def crash_cases(number):
+        record_property("crash cases", number)
+        record_property("restic", " ".join(programs()))
+
+    return crash_cases
+
+
+@pytest.fixture
+def bench(make_restic, monkeypatch, crash_cases):
+    """A bucket that is put back to how it was; stock restic judges it after each case."""
+    bench = Bench(monkeypatch)
+    yield bench
+    bench.close()
+    crash_cases(bench.cases)
 
 
 @pytest.fixture

@@ -58,14 +58,14 @@ class Restic:
         versions = list(programs())
         running = [self._begin(versions[0], words)]
         running += [self._begin(each, [*words, "--no-lock"]) for each in versions[1:]]
-        self._judge(running)
+        self.end_check(running)
 
-    def check_unlocked(self) -> None:
+    def begin_check(self) -> list[subprocess.Popen]:
         """As ``check``, but without a look at locks, which takes a fifth of a second."""
         words = ["check", "--read-data", "--no-cache", "--no-lock"]
-        self._judge([self._begin(version, words) for version in programs()])
+        return [self._begin(version, words) for version in programs()]
 
-    def _judge(self, running: list[subprocess.Popen]) -> None:
+    def end_check(self, running: list[subprocess.Popen]) -> None:
         for (output, error), version in zip(map(self._output, running), programs(), strict=True):
             assert not error, f"restic {version}: {output}"
             assert "no errors were found" in output, f"restic {version}: {output}"
