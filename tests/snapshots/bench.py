@@ -23,7 +23,7 @@ from jupyter_storage.stores.local import LocalStore
 # cases end the same way. What is random is the same in each case, and so is the clock.
 _JUDGED: dict[str, dict] = {}
 
-_MEMORY = Path("/dev/shm")  # noqa: S108
+_MEMORY = Path("/dev/shm")
 
 
 def contents_of(repository, snapshot):
@@ -45,15 +45,15 @@ class Chance:
     """What is random, and the clock, as they were the last time."""
 
     def __init__(self, monkeypatch):
-        self.skew = 0
+        self.random, self.skew = random.Random(), 0
         self.again(0)
-        shim = SimpleNamespace(urandom=lambda n: self.random.randbytes(n), getuid=os.getuid)
+        shim = SimpleNamespace(urandom=self.random.randbytes, getuid=os.getuid)
         monkeypatch.setattr(crypto, "os", shim)
         monkeypatch.setattr(opening, "os", shim)
         monkeypatch.setattr(times, "time", SimpleNamespace(time_ns=self.now))
 
     def again(self, seed):
-        self.random = random.Random(seed)
+        self.random.seed(seed)
         self.time = 1_790_000_000 * 10**9 + seed * 10**12
 
     def now(self):
@@ -68,6 +68,8 @@ class Bench:
     ----------
     acknowledged : dict
         Of each snapshot that must be there, by its ID, all files with what is in them.
+    somewhere : list
+        What some snapshot must hold, whatever its ID.
     cases : int
         Things that went wrong.
     """
@@ -79,7 +81,7 @@ class Bench:
         self.root.mkdir()
         self.chance = Chance(monkeypatch)
         self.acknowledged, self.cases, self.restored = {}, 0, 0
-        self._kept = {}
+        self.somewhere, self._kept = [], {}
         monkeypatch.setattr("jupyter_storage.snapshots.repository.files._PAUSE", 0.0001)
         monkeypatch.setattr(locks, "_WAIT", 0.0)
 
@@ -134,6 +136,12 @@ class Bench:
                 if os.readlink(f"/proc/self/fd/{name}").startswith(f"{self.base}/"):
                     os.close(int(name))
 
+    def pass_a_day(self):
+        """Let the clock of the store go on, for what passes of pruning left."""
+        for path in (self.root / "upkeep").glob("pass-*"):
+            moment = path.stat().st_mtime - 86400
+            os.utime(path, (moment, moment))
+
     def unlock(self):
         """As ``restic unlock --remove-all``, after everybody is dead."""
         self._bury()
@@ -154,6 +162,7 @@ class Bench:
         assert there.keys() >= self.acknowledged.keys()
         for identifier, contents in self.acknowledged.items():
             assert there[identifier] == contents
+        assert all(contents in there.values() for contents in self.somewhere)
 
     def state(self):
         """All bytes of the repository, as one name."""
@@ -186,7 +195,12 @@ class Bench:
         identifier = max(there)
         target = self.base / "restored"
         restic(
-            "restore", identifier, "--target", target, "--no-lock", "--no-cache",
+            "restore",
+            identifier,
+            "--target",
+            target,
+            "--no-lock",
+            "--no-cache",
             version=versions[self.restored % len(versions)],
         )
         found = {
@@ -235,9 +249,9 @@ class Bench:
         assert finished
         assert self.cases
 
-    def attempt(self, work, fault):
+    def attempt(self, work, fault, seed=1):
         """Do some work; False where it did not come to its end."""
-        self.chance.again(1)
+        self.chance.again(seed)
         try:
             work(fault)
         except (Crash, StorageError):

@@ -146,12 +146,6 @@ def one_pass(bench, fault=None):
     repository.close()
 
 
-def pass_a_day(bench):
-    for path in (bench.root / "upkeep").glob("pass-*"):
-        moment = path.stat().st_mtime - 86400
-        os.utime(path, (moment, moment))
-
-
 def wasteful(bench):
     """Packs that nothing needs, in the index or not, and some that are needed in part."""
     made(bench)
@@ -188,14 +182,14 @@ def the_first_pass_of_pruning(bench, monkeypatch):
 def the_second_pass_of_pruning(bench, monkeypatch):
     waste = wasteful(bench)
     one_pass(bench)
-    pass_a_day(bench)
+    bench.pass_a_day()
     forget(bench.open(), waste)
     bench.keep()
     doomed = packs(bench.store)
 
     def pruned():
         assert len(doomed - packs(bench.store)) >= 3
-        pass_a_day(bench)
+        bench.pass_a_day()
         one_pass(bench)
         bench.verify()
         found = bench.open().check(percent=100)

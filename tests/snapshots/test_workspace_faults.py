@@ -5,14 +5,16 @@ of pruning.
 """
 
 import shutil
+from contextlib import suppress
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from faults import READS, Fault, FaultyBucket
+from oracle import Restic
 
-from jupyter_storage.errors import Conflict
-from jupyter_storage.records import ConflictPolicy
-from jupyter_storage.snapshots import home, keeper, line, maintenance, place, session, upkeep
+from jupyter_storage.errors import AlreadyExists
+from jupyter_storage.snapshots import home, keeper, lease, line, maintenance, place, session, upkeep
 from jupyter_storage.snapshots.repository import polynomial
 from jupyter_storage.snapshots.upkeep import Upkeep
 from jupyter_storage.snapshots.workspace import Workspace
@@ -35,12 +37,15 @@ class Machines:
         secrets = SimpleNamespace(
             token_urlsafe=lambda n: bench.chance.random.randbytes(n).hex(),
             token_hex=lambda n: bench.chance.random.randbytes(n).hex(),
-            randbits=lambda n: bench.chance.random.getrandbits(n),
+            randbits=bench.chance.random.getrandbits,
         )
         for module in (place, upkeep, line, polynomial):
             monkeypatch.setattr(module, "secrets", secrets)
+        process, self.host = lease.this_process, ""
+        monkeypatch.setattr(lease, "this_process", lambda: replace(process(), host=self.host))
 
     def workspace(self, name, workspace="w1"):
+        self.host = name
         project = self.bench.base / f"project-{name}"
         if not project.exists():
             project.mkdir()
@@ -84,6 +89,13 @@ def nothing(machines):
     """Where there is nothing more to say."""
 
 
+def newest_of(machines):
+    """What a new machine would begin with."""
+    latest = machines.workspace("three").find("latest")
+    (content,) = machines.bench.acknowledged[latest.id].values()
+    return content
+
+
 def the_first_snapshot(machines):
     return lambda: machines.take("one"), nothing
 
@@ -97,9 +109,12 @@ def another_snapshot(machines):
 def a_fork(machines):
     """Another machine holds the workspace, and lives."""
     machines.take("one")
-    one = machines.workspace("one")
-    one._keeper.line.sync()
-    return lambda: machines.take("two"), nothing
+    machines.workspace("one")._keeper.line.sync()
+
+    def forked(machines):
+        assert newest_of(machines) == b"of one"
+
+    return lambda: machines.take("two"), forked
 
 
 def taking_over(machines):
@@ -107,9 +122,7 @@ def taking_over(machines):
     machines.take("two")
 
     def taken_over(machines):
-        latest = machines.workspace("three").find("latest")
-        assert latest.fork is None
-        assert latest.epoch_of_two if False else True
+        assert newest_of(machines) == b"of two"
 
     return lambda: machines.take("two", lambda each: each.takeover()), taken_over
 
@@ -128,10 +141,10 @@ def changing_the_password(machines):
 
 def pinning(machines):
     record = machines.take("one")
-    machines.bench.somewhere = machines.bench.acknowledged.pop(record.id)
+    machines.bench.somewhere.append(machines.bench.acknowledged.pop(record.id))
 
     def pinned(machines):
-        assert machines.workspace("one").find("latest").pinned
+        assert "pinned" in machines.workspace("one").find("latest").tags
 
     return lambda: Upkeep(machines.workspace("one")).pin("latest"), pinned
 
@@ -147,7 +160,6 @@ def upkeep_by_hand(machines):
 
     def work():
         upkeep = Upkeep(machines.workspace("one"), "all for 1s")
-        bench.chance.time += 10**12
         upkeep.forget()
         upkeep.prune()
         upkeep.repair()
@@ -157,20 +169,22 @@ def upkeep_by_hand(machines):
 
 def cloning(machines):
     machines.take("one")
-    other = machines.workspace("clone", "w2")
-    source = machines.workspace("one")
+    target = machines.bench.base / "cloned"
 
     def work():
-        machines.workspace("one").clone("latest", machines.workspace("clone", "w2"))
+        # One that was finished is not begun again.
+        with suppress(AlreadyExists):
+            machines.workspace("one").clone("latest", machines.workspace("clone", "w2"))
 
     def cloned(machines):
-        target = machines.bench.base / "cloned"
-        other = machines.workspace("clone", "w2")
-        other.restore("latest", target)
+        clone = machines.workspace("clone", "w2")
+        clone.restore("latest", target)
         assert (target / "file").read_text() == "of one"
         shutil.rmtree(target)
+        variables = clone.environment()
+        restic = Restic(variables.pop("RESTIC_REPOSITORY"), machines.bench.base, **variables)
+        restic.end_check(restic.begin_check())
 
-    assert source.project != other.project
     return work, cloned
 
 
@@ -184,3 +198,21 @@ SCENES = [
     upkeep_by_hand,
     cloning,
 ]
+
+
+def sweep(machines, scene, how, **options):
+    work, done = scene(machines)
+    machines.bench.keep()
+    machines.bench.sweep(machines.working(work), how, done=lambda: done(machines), **options)
+
+
+@pytest.mark.parametrize("how", ["before", "after", "lost", "refused", "twice", "late", "down"])
+@pytest.mark.parametrize("scene", SCENES)
+def test_at_any_write_beside_or_in_the_repository(machines, scene, how):
+    sweep(machines, scene, how)
+
+
+@pytest.mark.parametrize("how", ["before", "refused"])
+@pytest.mark.parametrize("scene", SCENES)
+def test_at_any_look_beside_or_into_the_repository(machines, scene, how):
+    sweep(machines, scene, how, verbs=READS)
