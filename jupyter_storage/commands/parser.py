@@ -46,6 +46,7 @@ _GROUPS = {
         "snapshot repair",
     ),
     "keys": ("snapshot key",),
+    "storages": ("apply", "storages", "storages delete"),
     "scripts": ("completion",),
 }
 _MODULES = {name: group for group, names in _GROUPS.items() for name in names}
@@ -65,6 +66,7 @@ NAMES = (
     "find",
     "url",
     "zip",
+    *_GROUPS["storages"],
     *_GROUPS["snapshots"],
     *_GROUPS["versions"],
     *_GROUPS["upkeep"],
@@ -226,6 +228,8 @@ def _name(words: list[str], program: str) -> tuple[str, list[str]]:
         raise _unknown(first, [name.partition(" ")[0] for name in NAMES], program)
     if len(words) > 1 and words[1] in second:
         return f"{first} {words[1]}", words[2:]
+    if first in _MODULES:
+        return first, words[1:]
     if len(words) > 1 and words[1] in {"-h", "--help"}:
         print(_group_help(first, program))
         raise HelpShown

@@ -52,6 +52,7 @@ class Column:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _DID = {
+    "apply": "Applied: moved",
     "copy": "Copied",
     "move": "Moved",
     "delete": "Deleted",

@@ -15,6 +15,7 @@ from jupyter_storage.records.snapshots import (
     SnapshotRecord,
     SnapshotStatus,
 )
+from jupyter_storage.records.storages import ApplyPlan, ApplyStep, MountRecord, StorageRecord
 from jupyter_storage.records.tiers import TierRecord
 from jupyter_storage.records.transfers import (
     ConflictPolicy,
@@ -28,6 +29,8 @@ from jupyter_storage.records.transfers import (
 from jupyter_storage.records.wire import to_wire
 
 __all__ = [
+    "ApplyPlan",
+    "ApplyStep",
     "CellDifference",
     "CellRestored",
     "Change",
@@ -38,12 +41,14 @@ __all__ = [
     "Failure",
     "FileComparison",
     "FileVersion",
+    "MountRecord",
     "Page",
     "Plan",
     "RestorePlan",
     "RestoreRecord",
     "SnapshotRecord",
     "SnapshotStatus",
+    "StorageRecord",
     "SyncChange",
     "TierRecord",
     "TransferRecord",

@@ -13,6 +13,7 @@ from jupyter_storage.records import Entry, TierRecord
 from jupyter_storage.service.base import Listener
 from jupyter_storage.service.files import Files, relabel
 from jupyter_storage.service.snapshots import Snapshots
+from jupyter_storage.service.storages import Storages
 from jupyter_storage.service.transfers import Transfers
 from jupyter_storage.tiers import Health
 from jupyter_storage.transfers.engine import Place
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 
-class Service(Files, Transfers, Snapshots):
+class Service(Files, Transfers, Snapshots, Storages):
     """Everything that a face can ask for.
 
     All methods block and may be called from several threads; each raises a

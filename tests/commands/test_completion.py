@@ -40,7 +40,7 @@ def session(directory):
         (["nosuch", "x"], []),
         (["ls", "nosuch:x"], []),
         (["ls", "shared:../"], []),
-        (["--JupyterStorage.root=/x", "-q", "st"], ["stat "]),
+        (["--JupyterStorage.root=/x", "-q", "sta"], ["stat "]),
     ],
 )
 def test_what_may_stand_at_the_cursor(session, words, expected):

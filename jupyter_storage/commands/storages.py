@@ -1,0 +1,212 @@
+"""Storages as SkyPilot declares them: apply, storages, storages delete."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_storage.commands.command import Command, Context, positive, refuse
+from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
+from jupyter_storage.commands.rendering import Column, human_size, plural
+from jupyter_storage.commands.results import Outcome, Record, Stream, Table
+from jupyter_storage.commands.transfers import follow
+
+if TYPE_CHECKING:
+    from jupyter_storage.records import ApplyPlan, ApplyStep
+    from jupyter_storage.service import Service
+    from jupyter_storage.storages.document import Document
+
+__all__ = ["COMMANDS", "STORAGE_COLUMNS"]
+
+STORAGE_COLUMNS = (
+    Column("name", "name"),
+    Column("created", "created", "time"),
+    Column("store", "store"),
+    Column("command", "command"),
+    Column("status", "status"),
+)
+
+_VERBS = {
+    "create": "create ",
+    "upload": "upload ",
+    "copy": "copy   ",
+    "mount": "mount  ",
+    "keep": "keep   ",
+}
+
+
+def _configure_apply(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="YAML with 'file_mounts'")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done")
+    parser.add_argument(
+        "--under", metavar="DIR", help="put all targets below this directory, in place of '/'"
+    )
+    parser.add_argument(
+        "--down",
+        action="store_true",
+        help="the workload has ended: unmount, and delete storages with 'persistent: false'",
+    )
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 8"
+    )
+
+
+def _apply(arguments: argparse.Namespace, context: Context) -> Outcome:
+    from jupyter_storage.storages.document import load
+
+    service = context.service(concurrency=arguments.jobs)
+    document = load(arguments.file)
+    under = None if arguments.under is None else Path(arguments.under).expanduser()
+    if arguments.down:
+        return _down(document, under, arguments, context)
+    plan = service.plan_document(document, under=under)
+    if arguments.dry_run:
+        return Outcome(Record(plan, text=_written(plan)))
+    context.face.note(_written(plan))
+    changing = any(step.action != "keep" for step in plan.steps)
+    # Where nobody can answer, the file itself is the answer: nothing of it deletes anything.
+    if changing and not arguments.yes and context.face.ask("Go on? [y/N] ") is False:
+        context.face.note("Nothing was changed.")
+        return Outcome(None, 1)
+    command = f"{context.face.program} apply {arguments.file}"
+    return follow(
+        service,
+        lambda: service.apply_document(document, command=command, under=under),
+        "Applying",
+        context,
+    )
+
+
+def _down(
+    document: Document, under: Path | None, arguments: argparse.Namespace, context: Context
+) -> Outcome:
+    service = context.service(concurrency=arguments.jobs)
+    doomed = [name for name, each in document.storages().items() if not each.persistent]
+    arguments.name = [record.name for record in service.storages() if record.name in doomed]
+    if arguments.name and not _may_delete(arguments, context):
+        return Outcome(None, 1)
+    if arguments.dry_run:
+        return Outcome(Record({"storages": arguments.name}, text=_named(arguments.name)))
+    names = service.end_document(document, under=under)
+    if not names:
+        return Outcome(Record({"storages": []}, text=_named([])))
+    return follow(service, lambda: service.delete_storages(names), "Deleting", context)
+
+
+def _named(names: list[str]) -> str:
+    return f"To delete at the end: {', '.join(names) or 'no storage'}"
+
+
+def _written(plan: ApplyPlan) -> str:
+    if not plan.steps:
+        return "The file has no 'file_mounts': nothing to do"
+    lines = [_line(step) for step in plan.steps]
+    total = f"Together {plural(plan.files, 'file')}, {human_size(plan.bytes)} to move"
+    return "\n".join([*lines, total])
+
+
+def _line(step: ApplyStep) -> str:
+    parts = []
+    if step.files:
+        parts.append(f"{plural(step.files, 'file')}, {human_size(step.bytes)}")
+    if step.note:
+        parts.append(step.note)
+    rest = f"  ({'; '.join(parts)})" if parts else ""
+    return f"{_VERBS[step.action]} {step.source} → {step.target}{rest}"
+
+
+def _configure_storages(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="list the objects of this one")
+
+
+def _storages(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service()
+    if arguments.name is None:
+        records = [Record(record) for record in service.storages()]
+        return Outcome(Table(records, STORAGE_COLUMNS))
+    uri = service.storage(arguments.name).uri
+    return Outcome(Stream(iter(service.walk(uri)), ENTRY_COLUMNS, path_line))
+
+
+def _configure_delete(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="+", metavar="NAME", help="as 'storages' lists it")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be lost")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+def _delete(arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service()
+    if arguments.dry_run:
+        what, files, size = _loss(arguments.name, service)
+        fields = {"storages": arguments.name, "files": files, "bytes": size}
+        text = f"Would delete {what} with {plural(files, 'file')}, {human_size(size)}"
+        return Outcome(Record(fields, text=text))
+    if not _may_delete(arguments, context):
+        return Outcome(None, 1)
+    return follow(service, lambda: service.delete_storages(arguments.name), "Deleting", context)
+
+
+def _loss(names: list[str], service: Service) -> tuple[str, int, int]:
+    records = [service.storage(name) for name in names]
+    losses = [service.measure_storage(name) for name in names]
+    what = ", ".join(f"'{record.name}' ({record.uri})" for record in records)
+    return what, sum(each.files for each in losses), sum(each.bytes for each in losses)
+
+
+def _may_delete(arguments: argparse.Namespace, context: Context) -> bool:
+    if arguments.yes or arguments.dry_run:
+        return True
+    what, files, size = _loss(arguments.name, context.service())
+    loss = f"{plural(files, 'file')}, {human_size(size)}"
+    answer = context.face.ask(f"Delete {what} with {loss}? They are lost for good. [y/N] ")
+    if answer is None:
+        raise refuse(
+            f"{what} with {loss} would be lost", "Add --yes to delete, or --dry-run to see."
+        )
+    if not answer:
+        context.face.note("Nothing was deleted.")
+    return answer
+
+
+COMMANDS = (
+    Command(
+        "apply",
+        "Make the storages of a SkyPilot YAML, fill them, and put them where it says",
+        (
+            ("apply task.yaml", "say what will be done, ask, and do it"),
+            ("apply -n task.yaml", "only say it, with how much there is to move"),
+            ("apply --under ~/mounts task.yaml", "/datasets becomes ~/mounts/datasets"),
+        ),
+        _configure_apply,
+        _apply,
+        "path",
+        "Only 'file_mounts' is read. What is done already is left as it is: apply a file again\n"
+        "after its sources have changed, and the changed files follow.",
+    ),
+    Command(
+        "storages",
+        "List the storages that 'apply' created, or the objects of one",
+        (
+            ("storages", "all of them"),
+            ("storages sky-dataset", "what is in one"),
+        ),
+        _configure_storages,
+        _storages,
+        "",
+        "Buckets that were there before, and public ones, are not listed.",
+    ),
+    Command(
+        "storages delete",
+        "Delete a storage with all that is in it, and its bucket",
+        (
+            ("storages delete sky-dataset", "asks first, saying what will be lost"),
+            ("storages delete -n sky-dataset", "only say what would be lost"),
+        ),
+        _configure_delete,
+        _delete,
+        "",
+        "Only what 'apply' created: buckets of others are refused.",
+    ),
+)

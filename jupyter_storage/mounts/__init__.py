@@ -1,0 +1,1 @@
+"""Object storage as directories of this machine."""

@@ -1,0 +1,106 @@
+"""Storages and mounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+__all__ = ["ApplyPlan", "ApplyStep", "MountRecord", "StorageRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class StorageRecord:
+    """One storage that was created here.
+
+    Attributes
+    ----------
+    store : {'s3', 'gcs', 'local'}
+    command : str
+        What created it.
+    status : str
+        ``INIT`` while it is being made, ``READY``, ``UPLOAD_FAILED`` where not all of the source
+        arrived, ``DELETING`` while it is being deleted or was interrupted in that. Where it is
+        looked at: ``GONE`` if the bucket is no longer there, ``UNREACHABLE`` if nobody can tell.
+    uri : str
+        Where the objects are.
+    kind : {'bucket', 'prefix'}
+        A bucket of its own, or a part of the artifacts.
+    persistent : bool
+        Whether it stays when the workload ends.
+    """
+
+    name: str
+    created: datetime
+    store: str
+    command: str
+    status: str
+    uri: str
+    kind: Literal["bucket", "prefix"]
+    persistent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyStep:
+    """One thing that a document asks for.
+
+    Attributes
+    ----------
+    action : {'create', 'upload', 'copy', 'mount', 'keep'}
+        ``keep``: it is as it should be.
+    source : str
+        Path or URI.
+    target : str
+        Path or URI.
+    files, bytes : int
+        That have to be moved, as far as that is known before.
+    note : str
+        What else a person should know.
+    """
+
+    action: Literal["create", "upload", "copy", "mount", "keep"]
+    source: str
+    target: str
+    files: int = 0
+    bytes: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPlan:
+    """What applying a document would do: the answer to a dry run."""
+
+    steps: tuple[ApplyStep, ...]
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MountRecord:
+    """One mount.
+
+    Attributes
+    ----------
+    target : str
+        The directory.
+    uri : str
+        What appears there.
+    mode : {'MOUNT', 'MOUNT_CACHED'}
+    mounter : str
+        The program that serves it; ``reason`` says why this one.
+    state : {'ok', 'dead', 'hanging', 'missing'}
+        ``missing``: it is not mounted and should be.
+    read_only : bool
+    pending : int
+        Files of MOUNT_CACHED that are not uploaded yet.
+    """
+
+    target: str
+    uri: str
+    mode: Literal["MOUNT", "MOUNT_CACHED"]
+    mounter: str
+    reason: str
+    state: Literal["ok", "dead", "hanging", "missing"]
+    created: datetime
+    read_only: bool = False
+    pending: int = 0

@@ -1,0 +1,115 @@
+"""Storages as documents declare them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_storage.records import ApplyPlan, Plan, StorageRecord, TransferRecord
+from jupyter_storage.service.base import Base, Listener
+from jupyter_storage.transfers.progress import Meter
+
+if TYPE_CHECKING:
+    from jupyter_storage.config import Settings
+    from jupyter_storage.mounts.mounts import Mounts
+    from jupyter_storage.storages.applying import Applier
+    from jupyter_storage.storages.document import Document
+    from jupyter_storage.storages.keeper import Keeper
+
+__all__ = ["Storages"]
+
+
+class Storages(Base):
+    """The service's part that creates storages, and knows which ones it created."""
+
+    def __init__(self, settings: Settings, *, listener: Listener | None = None) -> None:
+        super().__init__(settings, listener=listener)
+        self._keeper: Keeper | None = None
+        self._applier: Applier | None = None
+        self._mounts: Mounts | None = None
+
+    def storages(self) -> Sequence[StorageRecord]:
+        """List the storages that were created here, each as it is now."""
+        return self._storages()[0].all()
+
+    def storage(self, name: str) -> StorageRecord:
+        """Describe one.
+
+        Raises
+        ------
+        NotFound
+        """
+        return self._storages()[0].get(name)
+
+    def measure_storage(self, name: str) -> Plan:
+        """Say how much deleting one would lose."""
+        return self._storages()[0].measure(name)
+
+    def plan_document(self, document: Document, *, under: Path | None = None) -> ApplyPlan:
+        """Say what :meth:`apply_document` would do."""
+        return self._storages()[1].plan(document, under)
+
+    def apply_document(
+        self, document: Document, *, command: str, under: Path | None = None
+    ) -> TransferRecord:
+        """Start to do what a document says, as a transfer with progress.
+
+        Parameters
+        ----------
+        document : Document
+        command : str
+            What a person typed, for the list of storages.
+        under : Path, optional
+            Directory below which all targets are put.
+        """
+        applier = self._storages()[1]
+
+        def work(meter: Meter, cancel: threading.Event) -> None:
+            applier.apply(document, command=command, under=under, meter=meter, cancel=cancel)
+
+        return self._jobs.start("apply", [document.path], None, work)
+
+    def end_document(self, document: Document, *, under: Path | None = None) -> Sequence[str]:
+        """Take down what a document put up; see :meth:`Applier.end`."""
+        return self._storages()[1].end(document, under)
+
+    def delete_storages(self, names: Sequence[str]) -> TransferRecord:
+        """Start to delete storages with all that is in them, as a transfer with progress."""
+        keeper = self._storages()[0]
+        for name in names:
+            keeper.get(name)
+
+        def work(meter: Meter, cancel: threading.Event) -> None:
+            meter.run()
+            for name in names:
+                meter.begin(name)
+                keeper.delete(name, progress=meter.done, cancel=cancel)
+
+        return self._jobs.start("delete", names, None, work)
+
+    @property
+    def mounts(self) -> Mounts:
+        """Object storage as directories of this machine."""
+        from jupyter_storage.mounts.mounts import Mounts
+
+        with self._lock:
+            if self._mounts is None:
+                self._mounts = Mounts(self.settings.data_directory / "mounts")
+            return self._mounts
+
+    def _storages(self) -> tuple[Keeper, Applier]:
+        from jupyter_storage.storages.applying import Applier
+        from jupyter_storage.storages.homes import Homes
+        from jupyter_storage.storages.keeper import Keeper
+        from jupyter_storage.storages.ledger import Ledger
+
+        mounts = self.mounts
+        with self._lock:
+            if self._keeper is None or self._applier is None:
+                ledger = Ledger(self.settings.data_directory / "storages")
+                homes = Homes(self._locations, ledger)
+                self._keeper = Keeper(self._locations, ledger, homes)
+                self._applier = Applier(self._locations, self._engine, homes, ledger, mounts)
+            return self._keeper, self._applier

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def task(directory):
+    """A file that declares one copy of a storage."""
+    (directory / "data").mkdir()
+    (directory / "data/a.txt").write_text("abc")
+    file = directory / "task.yaml"
+    file.write_text("file_mounts:\n  /d: {name: my-data, source: ./data, mode: COPY}\n")
+    return file
+
+
+def test_apply_says_first_what_it_will_do(call, task, directory):
+    done = call("apply", "--under", "out", "-n", task)
+    assert "create  my-data" in done.out
+    assert "Together 2 files" in done.out
+    assert not (directory / "out").exists()
+    plan = call("apply", "--under", "out", "-n", "--json", task).json
+    assert [step["action"] for step in plan["steps"]] == ["create", "upload", "copy"]
+
+
+def test_apply_does_it_and_storages_lists_it(call, task, directory):
+    done = call("apply", "--under", "out", task)
+    assert done.status == 0
+    assert "create  my-data" in done.err
+    assert (directory / "out/d/a.txt").read_text() == "abc"
+    header, row = call("storages").out.splitlines()
+    assert header.split() == ["NAME", "CREATED", "STORE", "COMMAND", "STATUS"]
+    assert row.startswith("my-data")
+    assert f"jupyter storage apply {task}" in row
+    assert row.endswith("READY")
+
+
+def test_storages_of_a_name_lists_its_objects(call, task):
+    call("apply", "--under", "out", task)
+    listed = call("storages", "my-data", "--json").json
+    assert [(each["name"], each["size"]) for each in listed] == [("a.txt", 3)]
+    missing = call("storages", "no-such")
+    assert missing.status == 1
+    assert "no storage 'no-such'" in missing.err
+
+
+def test_delete_names_what_will_be_lost_and_wants_a_yes(call, task):
+    call("apply", "--under", "out", task)
+    refused = call("storages", "delete", "my-data")
+    assert refused.status == 2
+    assert "'my-data'" in refused.err
+    assert "1 file, 3 B" in refused.err
+    assert call("storages", "delete", "-n", "my-data", "--json").json["files"] == 1
+    assert call("storages", "delete", "--yes", "my-data").status == 0
+    assert call("storages", "--json").json == []
+
+
+def test_the_end_of_a_workload_deletes_what_is_not_to_stay(call, task):
+    task.write_text(
+        "file_mounts:\n"
+        "  /d: {name: my-data, source: ./data, mode: COPY, persistent: false}\n"
+        "  /e: {name: my-results, mode: COPY}\n"
+    )
+    call("apply", "--under", "out", task)
+    refused = call("apply", "--under", "out", "--down", task)
+    assert refused.status == 2
+    assert "'my-data'" in refused.err
+    assert call("apply", "--under", "out", "--down", "--yes", task).status == 0
+    assert [each["name"] for each in call("storages", "--json").json] == ["my-results"]
+
+
+def test_a_mistake_in_the_file_names_its_line(call, task):
+    task.write_text("file_mounts:\n  /d:\n    name: my-data\n    modus: COPY\n")
+    wrong = call("apply", task)
+    assert wrong.status == 2
+    assert f"{task}:4: file_mounts./d.modus: there is no such field" in wrong.err
