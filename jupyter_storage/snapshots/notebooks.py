@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any
 from uuid import uuid4
 
 from jupyter_storage.errors import InvalidRequest, NotFound
 from jupyter_storage.records import CellDifference
+from jupyter_storage.snapshots.alignment import align
 
 __all__ = ["Cell", "Notebook", "compare_cells", "restore_cell"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_SIMILAR = 0.5  # a share of equal characters from which two cells are the same one, changed
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,6 @@ class Notebook:
                 hint="Restore the whole file, or open it with a text editor.",
             ) from error
         return notebook
-
-    @classmethod
-    def try_read(cls, text: str) -> Notebook | None:
-        """Take a notebook apart; None for what is none."""
-        try:
-            return cls.read(text)
-        except InvalidRequest:
-            return None
 
     @property
     def has_ids(self) -> bool:
@@ -154,81 +145,34 @@ class _Scanner:
         self._at = match.end()
 
 
-def align(
-    before: Sequence[Cell], after: Sequence[Cell]
-) -> list[tuple[int | None, int | None]]:  # fmt: skip
-    """Pair the cells of two versions, in their order: by ID where they have some, else by text."""
-    by_id, olds, news = _keys(before, after)
-    pairs: list[tuple[int | None, int | None]] = []
-    matcher = SequenceMatcher(None, olds, news, autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag == "equal":
-            pairs += zip(range(i1, i2), range(j1, j2), strict=True)
-        else:
-            pairs += _unequal(before, after, range(i1, i2), range(j1, j2), by_id=by_id)
-    return pairs
-
-
-def _keys(
-    before: Sequence[Cell], after: Sequence[Cell]
-) -> tuple[bool, list[Hashable], list[Hashable]]:
-    olds, news = [cell.id for cell in before], [cell.id for cell in after]
-    if None not in olds and None not in news and set(olds) & set(news):
-        return True, list(olds), list(news)
-    return False, [(c.type, c.source) for c in before], [(c.type, c.source) for c in after]
-
-
-def _unequal(
-    before: Sequence[Cell], after: Sequence[Cell], old: range, new: range, *, by_id: bool
-) -> Iterator[tuple[int | None, int | None]]:
-    left = list(new)
-    for i in old:
-        j = None if by_id else next((j for j in left if _alike(before[i], after[j])), None)
-        if j is None:
-            yield i, None
-            continue
-        while left[0] != j:
-            yield None, left.pop(0)
-        yield i, left.pop(0)
-    for j in left:
-        yield None, j
-
-
-def _alike(one: Cell, other: Cell) -> bool:
-    if one.type != other.type:
-        return False
-    matcher = SequenceMatcher(None, one.source[:2000], other.source[:2000])
-    return matcher.quick_ratio() >= _SIMILAR and matcher.ratio() >= _SIMILAR
-
-
 def compare_cells(
     before: Notebook, after: Notebook, unified: Callable[[str, str], str]
 ) -> Iterator[CellDifference]:
     """Say of each cell what became of it; ``unified`` writes the diff of two sources."""
-    for i, j in align(before.cells, after.cells):
+    for pair in align(before.cells, after.cells):
+        i, j = pair.before, pair.after
         old = None if i is None else before.cells[i]
         new = None if j is None else after.cells[j]
         there = new or old
         assert there is not None  # noqa: S101  a pair has at least one
         numbers = None if i is None else i + 1, None if j is None else j + 1
+        named = (*numbers, there.id, there.type)
         if old is None or new is None:
-            change = "added" if old is None else "removed"
-            yield CellDifference(change, *numbers, there.id, there.type, there.source)  # type: ignore[arg-type]
-            continue
-        source = old.source != new.source or old.type != new.type
-        outputs = old.value.get("outputs") != new.value.get("outputs")
-        metadata = any(
-            old.value.get(field) != new.value.get(field) for field in ("metadata", "attachments")
-        )
-        if source or outputs or metadata:
+            yield CellDifference("removed" if new is None else "added", *named, there.source)
+        elif pair.changed:
+            source = bool(pair.changed & {"cell_type", "source"})
             # A cell's last line has no end, and needs none.
             diff = unified(f"{old.source}\n", f"{new.source}\n")
-            text = diff if source else _first_line(new.source)
             yield CellDifference(
-                "changed", *numbers, there.id, there.type, text, source, outputs, metadata
+                "changed",
+                *named,
+                diff if source else _first_line(new.source),
+                source_changed=source,
+                outputs_changed="outputs" in pair.changed,
+                metadata_changed=bool(pair.changed & {"metadata", "attachments"}),
             )
         else:
-            yield CellDifference("same", *numbers, there.id, there.type, _first_line(new.source))
+            yield CellDifference("same", *named, _first_line(new.source))
 
 
 def _first_line(source: str) -> str:
@@ -254,7 +198,7 @@ def restore_cell(before: str, now: str, cell: str) -> tuple[str, int, bool]:
     Raises
     ------
     InvalidRequest
-        If one of the two is no notebook.
+        If one of the two is no notebook, or they have too many cells to be compared.
     NotFound
         If the old one has no such cell.
     """
@@ -264,15 +208,22 @@ def restore_cell(before: str, now: str, cell: str) -> tuple[str, int, bool]:
     target = next(
         (j for j, each in enumerate(new.cells) if chosen.id and each.id == chosen.id), None
     )
-    pairs = align(old.cells, new.cells)
+    pairs = [] if target is not None else align(old.cells, new.cells)
     if target is None:
-        target = next(j for i, j in pairs if i == index)
+        target = next(pair.after for pair in pairs if pair.before == index)
     keep_id = new.cells[target].id if target is not None else None
     text = _spelled(old, chosen, new, keep_id)
     if target is not None:
         there = new.cells[target]
         return now[: there.start] + text + now[there.end :], target + 1, True
-    above = max((j for i, j in pairs if i is not None and i < index and j is not None), default=-1)
+    above = max(
+        (
+            pair.after
+            for pair in pairs
+            if pair.before is not None and pair.before < index and pair.after is not None
+        ),
+        default=-1,
+    )
     if not new.cells:
         rest = now[new.opening :].lstrip()
         return f"{now[: new.opening]}\n  {text}\n {rest}", 1, False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from difflib import SequenceMatcher
 
+from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.records import FileComparison
 from jupyter_storage.snapshots.notebooks import Notebook, compare_cells
 
@@ -59,12 +61,13 @@ def compare_contents(
     if old is None or new is None:
         return _with(plain, kind="binary")
     if path.endswith(".ipynb"):
-        notebooks = Notebook.try_read(old), Notebook.try_read(new)
-        if notebooks[0] is not None and notebooks[1] is not None:
+        # What is no notebook, or has too many cells, is text.
+        with suppress(InvalidRequest):
+            notebooks = Notebook.read(old), Notebook.read(new)
             return _with(
                 plain,
                 kind="notebook",
-                cells=tuple(compare_cells(notebooks[0], notebooks[1], unified)),
+                cells=tuple(compare_cells(*notebooks, unified)),
                 metadata_changed=notebooks[0].rest != notebooks[1].rest,
             )
     return _with(plain, kind="text", diff=unified(old, new))

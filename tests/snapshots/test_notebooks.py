@@ -1,14 +1,19 @@
 """Notebooks taken apart, compared, and one cell put back."""
 
 import json
+import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbdime.diffing.notebooks import reset_notebook_differ, set_notebook_diff_targets
 
 from jupyter_storage.errors import InvalidRequest, NotFound
-from jupyter_storage.snapshots.notebooks import Notebook, align, compare_cells, restore_cell
-from jupyter_storage.snapshots.texts import unified
+from jupyter_storage.snapshots.alignment import Pair, align
+from jupyter_storage.snapshots.notebooks import Notebook, compare_cells, restore_cell
+from jupyter_storage.snapshots.texts import compare_contents, unified
+
+SOURCE = frozenset({"source"})
 
 
 def cell(source, identifier=None, **more):
@@ -57,6 +62,8 @@ CELLS = st.lists(
 )
 
 
+# The first one waits for nbdime to be imported.
+@settings(deadline=None)
 @given(CELLS, CELLS, st.data(), st.sampled_from([None, 1, 4]), VALUES)
 def test_only_the_cell_changes_whatever_the_notebooks_hold(old, new, data, indent, metadata):
     # One that both have: else cells are told apart by what is in them.
@@ -122,7 +129,73 @@ def test_an_id_wins_over_a_number():
 def test_cells_with_new_ids_are_still_recognized():
     old = Notebook.read(write([cell("a = 1", "1"), cell("b = 2", "2")]))
     new = Notebook.read(write([cell("a = 1", "x"), cell("b = 22", "y"), cell("???", "z")]))
-    assert align(old.cells, new.cells) == [(0, 0), (1, 1), (None, 2)]
+    assert align(old.cells, new.cells) == [Pair(0, 0), Pair(1, 1, SOURCE), Pair(None, 2)]
+
+
+def test_a_cell_that_moved_goes_in_one_place_and_comes_in_another():
+    old = Notebook.read(write([cell("a", "1"), cell("b", "2"), cell("c", "3"), cell("d", "4")]))
+    new = Notebook.read(write([cell("b", "2"), cell("c!", "3"), cell("a", "1"), cell("d", "4")]))
+    assert align(old.cells, new.cells) == [
+        Pair(0, None),
+        Pair(1, 0),
+        Pair(2, 1, SOURCE),
+        Pair(None, 2),
+        Pair(3, 3),
+    ]
+
+
+@settings(deadline=None)
+@given(
+    *(
+        st.lists(
+            st.tuples(st.sampled_from("abcde"), st.sampled_from(["1", "2", "3", "4", "5", None])),
+            max_size=7,
+        )
+        for _ in range(2)
+    )
+)
+def test_every_cell_is_in_one_pair_and_in_order(before, after):
+    old, new = (Notebook.read(write([cell(*each) for each in side])) for side in (before, after))
+    pairs = align(old.cells, new.cells)
+    assert [pair.before for pair in pairs if pair.before is not None] == [*range(len(before))]
+    assert [pair.after for pair in pairs if pair.after is not None] == [*range(len(after))]
+    for pair in pairs:
+        if pair.before is not None and pair.after is not None:
+            same = before[pair.before][0] == after[pair.after][0]
+            assert ("source" in pair.changed) == (not same)
+
+
+def test_rewritten_cells_without_ids_are_compared_while_a_person_waits():
+    sources = ["\n".join(f"x{i}_{j} = {i * j}" for j in range(15)) for i in range(300)]
+    old = Notebook.read(write([cell(source) for source in sources], minor=4))
+    new = Notebook.read(write([cell(f"{source[::-1]}!") for source in sources], minor=4))
+    began = time.process_time()
+    assert len(align(old.cells, new.cells)) >= 300
+    assert time.process_time() - began < 10
+
+
+def test_more_cells_than_anybody_waits_for_are_compared_as_text():
+    old = write([cell(str(number)) for number in range(2000)], minor=4)
+    new = old.replace('"7"', '"seven"')
+    found = compare_contents("a.ipynb", old.encode(), new.encode(), ("1", None))
+    assert found.kind == "text"
+    assert found.diff.count("\n+") == 1
+    with pytest.raises(InvalidRequest, match="too many cells"):
+        restore_cell(old, new, "8")
+    known = write([cell(str(number), f"c{number}") for number in range(2000)])
+    assert restore_cell(known, known.replace('"7"', '"seven"'), "c7")[0] == known
+
+
+def test_what_other_users_of_nbdime_configure_changes_nothing_here():
+    old = Notebook.read(write([cell("a", "1"), cell("b", "2")]))
+    new = Notebook.read(write([cell("a", "1", outputs=[{}]), cell("c", "2", metadata={"x": 1})]))
+    expected = [Pair(0, 0, frozenset({"outputs"})), Pair(1, 1, frozenset({"source", "metadata"}))]
+    assert align(old.cells, new.cells) == expected
+    set_notebook_diff_targets(sources=False, outputs=False, metadata=False)
+    try:
+        assert align(old.cells, new.cells) == expected
+    finally:
+        reset_notebook_differ()
 
 
 def test_outputs_and_metadata_are_told_apart_from_the_source():
