@@ -129,17 +129,19 @@ class ContentReader:
             more = file.read(MINIMUM) or b""
             start += more
         if len(start) < MINIMUM:
-            self._progress(len(start))
-            return ([_done(self._repository.save_blob("data", start))] if start else []), len(start)
+            return ([self._save(start)] if start else []), len(start)
         futures, size = [], 0
         for chunk in chunks(_after(start, file)):
             size += len(chunk)
-            self._progress(len(chunk))
-            self._slots.acquire()
-            future = self._pool.submit(self._repository.save_blob, "data", chunk)
-            future.add_done_callback(lambda _: self._slots.release())
-            futures.append(future)
+            futures.append(self._save(chunk))
         return futures, size
+
+    def _save(self, chunk: bytes) -> Future[str]:
+        self._progress(len(chunk))
+        self._slots.acquire()
+        future = self._pool.submit(self._repository.save_blob, "data", chunk)
+        future.add_done_callback(lambda _: self._slots.release())
+        return future
 
 
 def _after(start: bytes, file: RawIOBase) -> Callable[[memoryview], int | None]:
@@ -155,12 +157,6 @@ def _after(start: bytes, file: RawIOBase) -> Callable[[memoryview], int | None]:
         return file.readinto(view[:MAXIMUM])
 
     return readinto
-
-
-def _done(value: str) -> Future[str]:
-    future: Future[str] = Future()
-    future.set_result(value)
-    return future
 
 
 def _same(one: os.stat_result, other: os.stat_result) -> bool:

@@ -8,8 +8,6 @@ left out, for its content is in the copy, and an old log beside a new copy would
 from __future__ import annotations
 
 import os
-import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from io import FileIO
@@ -73,6 +71,10 @@ def backup(path: str) -> Iterator[FileIO]:
     sqlite3.Error
         If it is locked for too long, or no database after all.
     """
+    # Who only asks whether something is a database need not wait for these to be imported.
+    import sqlite3
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="jupyter_storage-") as directory:
         copy = Path(directory) / "copy"
         uri = f"file:{quote(path)}?mode=ro"

@@ -20,6 +20,8 @@ class Entry(Protocol):
 
     def is_dir(self, *, follow_symlinks: bool) -> bool: ...
 
+    def is_file(self, *, follow_symlinks: bool) -> bool: ...
+
     def stat(self, *, follow_symlinks: bool) -> os.stat_result: ...
 
 
@@ -32,6 +34,12 @@ class Named:
     def is_dir(self, *, follow_symlinks: bool) -> bool:
         try:
             return stat.S_ISDIR(self.stat(follow_symlinks=follow_symlinks).st_mode)
+        except OSError:
+            return False
+
+    def is_file(self, *, follow_symlinks: bool) -> bool:
+        try:
+            return stat.S_ISREG(self.stat(follow_symlinks=follow_symlinks).st_mode)
         except OSError:
             return False
 

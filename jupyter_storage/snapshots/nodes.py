@@ -6,16 +6,27 @@ import base64
 import grp
 import os
 import pwd
+import re
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
 
 from jupyter_storage.snapshots.repository.names import quote
 from jupyter_storage.snapshots.repository.times import from_text, to_text
-from jupyter_storage.snapshots.repository.tree import Attribute, Node, from_go_mode, to_go_mode
+from jupyter_storage.snapshots.repository.tree import (
+    Attribute,
+    Node,
+    from_go_mode,
+    to_go_json,
+    to_go_mode,
+)
 
-__all__ = ["describe", "printable", "put_back", "same_file"]
+__all__ = ["attributes_of", "describe", "file_text", "printable", "put_back", "same_file"]
+
+# Names that nobody needs to quote.
+_PLAIN = re.compile(r"[A-Za-z0-9 _.,:;=+@%^~#(){}\[\]!$'*?|/-]+").fullmatch
 
 _TYPES = {
     stat.S_IFREG: "file",
@@ -70,12 +81,75 @@ def describe(path: str, name: str, status: os.stat_result) -> Node:
         node["linktarget"] = text = target.decode("utf-8", "surrogateescape")
         if text != printable(text):
             node["linktarget_raw"] = base64.b64encode(target).decode()
-    if attributes := _attributes(path):
+    if attributes := attributes_of(path):
         node["extended_attributes"] = attributes
     if kind in {"dev", "chardev"}:
         node["device"] = status.st_rdev
     node["content"] = None
     return cast(Node, node)
+
+
+def attributes_of(file: str | int) -> list[Attribute]:
+    """Extended attributes of a file, or of an open one; of a link its own."""
+    here: dict[str, Any] = {"follow_symlinks": False} if isinstance(file, str) else {}
+    found: list[Attribute] = []
+    with suppress(OSError):
+        for name in sorted(os.listxattr(file, **here)):
+            # Others (of security modules, say) belong to this machine and not to the file.
+            if name.startswith("user."):
+                value = os.getxattr(file, name, **here)
+                found.append({"name": name, "value": base64.b64encode(value).decode()})
+    return found
+
+
+def file_text(
+    name: str, status: os.stat_result, attributes: Sequence[Attribute], content: Sequence[str]
+) -> str:
+    """Describe a regular file as :func:`describe` does, at once as the text that a tree holds.
+
+    Parameters
+    ----------
+    name : str
+        As the file system has it.
+    status : os.stat_result
+    attributes : sequence of Attribute
+    content : sequence of str
+        The ID of its one blob, if it has any.
+    """
+    mode, size, modified = to_go_mode(status.st_mode), status.st_size, status.st_mtime_ns
+    written = to_text(modified)
+    changed = written if status.st_ctime_ns == modified else to_text(status.st_ctime_ns)
+    return "".join(
+        (
+            f'{{"name":{_spelled(name)},"type":"file",',
+            f'"mode":{mode},' if mode else "",
+            f'"mtime":"{written}","atime":"{to_text(status.st_atime_ns)}","ctime":"{changed}",',
+            _owner(status.st_uid, status.st_gid),
+            f'"inode":{status.st_ino},',
+            f'"device_id":{status.st_dev},' if status.st_nlink > 1 else "",
+            f'"size":{size},' if size else "",
+            f'"links":{status.st_nlink},',
+            f'"extended_attributes":{to_go_json(attributes)},' if attributes else "",
+            f'"content":["{content[0]}"]}}' if content else '"content":[]}',
+        )
+    )
+
+
+def _spelled(name: str) -> str:
+    """A name as the text of a tree has it."""
+    return f'"{name}"' if _PLAIN(name) else to_go_json(quote(name))
+
+
+@lru_cache(1024)
+def _owner(uid: int, gid: int) -> str:
+    user, group = _user(uid), _group(gid)
+    return "".join(
+        (
+            f'"uid":{uid},"gid":{gid},',
+            f'"user":{to_go_json(user)},' if user else "",
+            f'"group":{to_go_json(group)},' if group else "",
+        )
+    )
 
 
 def same_file(node: Node, status: os.stat_result) -> bool:
@@ -137,17 +211,6 @@ def _same_time(text: str, nanoseconds: int) -> bool:
     with suppress(ValueError):
         return from_text(text) == nanoseconds
     return False
-
-
-def _attributes(path: str) -> list[Attribute]:
-    found: list[Attribute] = []
-    with suppress(OSError):
-        for name in sorted(os.listxattr(path, follow_symlinks=False)):
-            # Others (of security modules, say) belong to this machine and not to the file.
-            if name.startswith("user."):
-                value = os.getxattr(path, name, follow_symlinks=False)
-                found.append({"name": name, "value": base64.b64encode(value).decode()})
-    return found
 
 
 @lru_cache(1024)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from jupyter_storage.errors import NotFound
 from jupyter_storage.snapshots.repository import Repository, Snapshot
-from jupyter_storage.snapshots.repository.tree import Node, decode_tree, encode_tree
+from jupyter_storage.snapshots.repository.tree import Line, Node, decode_tree, encode_tree
 from jupyter_storage.snapshots.views import age, fork_of, subtree
 
 __all__ = ["Parents", "Trees"]
@@ -81,9 +81,9 @@ class Trees:
             self._kept.move_to_end(identifier)
         return decode_tree(content)
 
-    def save(self, nodes: list[Node]) -> str:
-        """Save a directory and return its ID."""
-        content = encode_tree(nodes)
+    def save(self, nodes: list[Node], lines: Sequence[Line] = ()) -> str:
+        """Save a directory and return its ID; see :func:`encode_tree`."""
+        content = encode_tree(nodes, lines)
         identifier = self._repository.save_blob("tree", content)
         self._keep(identifier, content)
         return identifier

@@ -10,15 +10,17 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jupyter_storage.errors import Cancelled, from_os_error
 from jupyter_storage.records import Failure
+from jupyter_storage.snapshots.batches import Batches
 from jupyter_storage.snapshots.contents import ContentReader, Unreadable
 from jupyter_storage.snapshots.databases import SIDECARS
+from jupyter_storage.snapshots.directories import Directory, Totals
 from jupyter_storage.snapshots.dirty import Dirty, Mark
 from jupyter_storage.snapshots.entries import Entry, Named, Names, scan
 from jupyter_storage.snapshots.ignore import Rules
@@ -26,6 +28,7 @@ from jupyter_storage.snapshots.nodes import describe, printable, same_file
 from jupyter_storage.snapshots.parents import Trees
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.repository.tree import Node, node_name
+from jupyter_storage.snapshots.small import LARGEST, Small
 
 __all__ = ["HardLinked", "Progress", "Totals", "Walk"]
 
@@ -33,46 +36,14 @@ Progress = Callable[[int, int], None]
 """Called with the numbers of bytes and files that were read since the last call."""
 
 _MOST_FAILURES = 1000
+_MOST_LEAVING = 256  # directories that wait for their files to be read
+
+# Of the entry itself, not of what a link leads to.
+_HERE = {"follow_symlinks": False}
 
 
 class HardLinked(Exception):
     """A file with several names changed: the other names changed with it, and could be anywhere."""
-
-
-@dataclass
-class Totals:
-    """How much a tree holds."""
-
-    files: int = 0
-    bytes: int = 0
-    directories: int = 0
-
-    def count(self, node: Node, sign: int = 1) -> None:
-        """Add a node alone, or take it away."""
-        if node["type"] == "dir":
-            self.directories += sign
-        else:
-            self.files += sign
-            self.bytes += sign * node.get("size", 0)
-
-
-@dataclass
-class _Directory:
-    """A directory whose tree is being made."""
-
-    path: str
-    key: str
-    node: Node
-    rules: Rules
-    names: set[str] | Names
-    logs: bool
-    dirty: Dirty | None
-    tree: str | None = None
-    before: dict[str, Node] = field(default_factory=dict)
-    gone: dict[str, Node] = field(default_factory=dict)
-    below: list[Entry] = field(default_factory=list)
-    nodes: list[Node] = field(default_factory=list)
-    waiting: list[tuple[Node, list[Future[str]]]] = field(default_factory=list)
 
 
 class Walk:
@@ -114,12 +85,15 @@ class Walk:
         self.cancel: threading.Event | None = None
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "chunks")
         self._reader = ContentReader(repository, self._pool, self._has_read)
+        self._small = Batches[tuple[Directory, str]](repository, self._take)
+        self._leaving: deque[Directory] = deque()
         self.failures: list[Failure] = []
         self.failed: list[Mark] = []
         self.totals = totals
         self.new = self.changed = 0
 
     def close(self) -> None:
+        self._small.close()
         self._pool.shutdown(cancel_futures=True)
 
     def tree(self, before: Node | None) -> Node:
@@ -139,21 +113,20 @@ class Walk:
         except OSError as error:
             raise from_os_error(error, path) from error
         stack = [first]
-        while True:
+        while stack:
             here = stack[-1]
-            if here.below:
-                entry = here.below.pop()
-                if (inside := self._descend(here, entry)) is not None:
-                    stack.append(inside)
-                continue
-            node = self._leave(stack.pop())
-            if not stack:
-                return node
-            stack[-1].nodes.append(node)
+            if not here.below:
+                # Those below it are in the queue already, and get their trees before.
+                self._leaving.append(stack.pop())
+                self._leave_some(_MOST_LEAVING)
+            elif (inside := self._descend(here, here.below.pop())) is not None:
+                stack.append(inside)
+        self._leave_some(0)
+        return first.node
 
     # Directories
 
-    def _descend(self, above: _Directory, entry: Entry) -> _Directory | None:
+    def _descend(self, above: Directory, entry: Entry) -> Directory | None:
         before = above.before.get(entry.name)
         known = before if before is not None and before["type"] == "dir" else None
         dirty = above.dirty.below.get(entry.name) if above.dirty is not None else None
@@ -172,6 +145,7 @@ class Walk:
             return None
         if known is not None:
             above.gone.pop(entry.name, None)
+        inside.above = above
         return inside
 
     def _open(
@@ -183,13 +157,13 @@ class Walk:
         *,
         before: Node | None,
         dirty: Dirty | None,
-    ) -> _Directory:
+    ) -> Directory:
         """Begin a directory: all that is in it, or what is marked."""
         whole = dirty is None or dirty.whole or before is None
         entries: list[Entry] = list(scan(path)) if whole else []
         names: set[str] | Names = {entry.name for entry in entries} if whole else Names(path)
         logs = not isinstance(names, set) or any(name.endswith(SIDECARS) for name in names)
-        here = _Directory(path, key, node, rules.enter(key, path, names), names, logs, None)
+        here = Directory(path, key, node, rules.enter(key, path, names), names, logs, None)
         if before is not None and before.get("subtree"):
             here.tree = before["subtree"]
             here.before = {node_name(child): child for child in self._trees.load(here.tree)}
@@ -206,7 +180,7 @@ class Walk:
         self._look(here, entries)
         return here
 
-    def _look(self, here: _Directory, entries: list[Entry]) -> None:
+    def _look(self, here: Directory, entries: list[Entry]) -> None:
         # The files that a database keeps beside itself come after it.
         for entry in sorted(entries, key=lambda e: (e.name.endswith(SIDECARS), e.name)):
             if self.cancel is not None and self.cancel.is_set():
@@ -222,7 +196,17 @@ class Walk:
                 self._file(here, entry)
         here.below.reverse()
 
-    def _leave(self, here: _Directory) -> Node:
+    def _leave_some(self, most: int) -> None:
+        """Make the trees of directories whose files are all read, and keep ``most`` waiting."""
+        while self._leaving:
+            if not self._leaving[0].unread:
+                self._leave(self._leaving.popleft())
+            elif len(self._leaving) > most:
+                self._small.step()
+            else:
+                return
+
+    def _leave(self, here: Directory) -> None:
         for node, futures in here.waiting:
             node["content"] = [future.result() for future in futures]
         for node in here.gone.values():
@@ -230,12 +214,17 @@ class Walk:
         if here.tree is not None and self._is_unchanged(here, here.tree):
             here.node["subtree"] = here.tree
         else:
-            here.node["subtree"] = self._trees.save(here.nodes)
-        return here.node
+            here.node["subtree"] = self._trees.save(here.nodes, here.lines)
+        if here.above is not None:
+            here.above.nodes.append(here.node)
 
-    def _is_unchanged(self, here: _Directory, tree: str) -> bool:
+    def _is_unchanged(self, here: Directory, tree: str) -> bool:
         """Whether a directory holds what it held before: then it need not be written down anew."""
-        if len(here.nodes) != len(here.before) or not self._repository.has_blob("tree", tree):
+        if (
+            here.lines
+            or len(here.nodes) != len(here.before)
+            or not self._repository.has_blob("tree", tree)
+        ):
             return False
         for node in here.nodes:
             before = here.before.get(node_name(node))
@@ -245,44 +234,83 @@ class Walk:
 
     # Files
 
-    def _file(self, here: _Directory, entry: Entry) -> None:
+    def _file(self, here: Directory, entry: Entry) -> None:
         before = here.before.get(entry.name)
         try:
             if self._reader.is_covered(here.path, entry.name):
                 return
-            status = entry.stat(follow_symlinks=False)
             busy = here.logs and any(entry.name + suffix in here.names for suffix in SIDECARS)
+            if before is None and self._dirty is None and not busy and entry.is_file(**_HERE):
+                # Of a new file its reader tells all.
+                self._read(here, entry.name)
+                return
+            status = entry.stat(follow_symlinks=False)
             if before and not busy and same_file(before, status) and self._holds(before):
                 self._keep(here, entry.name, before)
                 return
             self._refuse_links(before, status.st_nlink)
             if not stat.S_ISREG(status.st_mode):
-                node = describe(entry.path, entry.name, status)
+                self._add(here, entry.name, describe(entry.path, entry.name, status))
+            elif busy or status.st_size > LARGEST:
+                self._read_apart(here, entry.name, busy=busy)
             else:
-                node, futures = self._reader.read(here.path, entry.name, here.names)
-                here.waiting.append((node, futures))
-                if busy and before and _same_but_read(before, node):
-                    node["atime"] = before["atime"]
-            here.nodes.append(node)
-            self._count(here, entry.name, node, before)
-            if self.progress:
-                self.progress(0, 1)
+                self._read(here, entry.name)
         except FileNotFoundError:
             # Deleted since the scan: as if the scan had come a moment later.
             return
-        except Unreadable as error:
-            self._fail(here, entry.name, str(error), "Unstable")
         except OSError as error:
             self._fail(here, entry.name, from_os_error(error, entry.name).message)
 
-    def _keep(self, here: _Directory, name: str, before: Node) -> None:
+    def _read(self, here: Directory, name: str) -> None:
+        here.unread += 1
+        self._small.add((here, name), f"{here.path}/{name}", name)
+
+    def _take(self, item: tuple[Directory, str], small: Small | None) -> None:
+        """Take in what was read of a file."""
+        here, name = item
+        here.unread -= 1
+        if small is None:
+            self._read_apart(here, name)
+            return
+        self._refuse_links(None, small.links)
+        here.lines.append((name, small.text))
+        self._count(here, name, small.size)
+        if self.progress:
+            self.progress(small.size, 1)
+
+    def _read_apart(self, here: Directory, name: str, *, busy: bool = False) -> None:
+        """Read a file that takes some time, or some care."""
+        try:
+            node, futures = self._reader.read(here.path, name, here.names)
+        except FileNotFoundError:
+            return
+        except Unreadable as error:
+            self._fail(here, name, str(error), "Unstable")
+        except OSError as error:
+            self._fail(here, name, from_os_error(error, name).message)
+        else:
+            here.waiting.append((node, futures))
+            before = here.before.get(name)
+            if busy and before and _same_but_read(before, node):
+                node["atime"] = before["atime"]
+            self._add(here, name, node)
+
+    def _add(self, here: Directory, name: str, node: Node) -> None:
+        here.nodes.append(node)
+        self._count(here, name, node.get("size", 0))
+        if self.progress:
+            self.progress(0, 1)
+
+    def _keep(self, here: Directory, name: str, before: Node) -> None:
         here.nodes.append(before)
         here.gone.pop(name, None)
         if self._dirty is None:
             self.totals.count(before)
 
-    def _count(self, here: _Directory, name: str, node: Node, before: Node | None) -> None:
-        self.totals.count(node)
+    def _count(self, here: Directory, name: str, size: int) -> None:
+        self.totals.files += 1
+        self.totals.bytes += size
+        before = here.before.get(name)
         if before is not None and before["type"] != "dir":
             self.changed += 1
             here.gone.pop(name, None)
@@ -315,7 +343,7 @@ class Walk:
 
     def _fail(
         self,
-        here: _Directory,
+        here: Directory,
         name: str,
         message: str,
         kind: str = "AccessDenied",
@@ -338,7 +366,7 @@ class Walk:
             self.progress(size, 0)
 
 
-def _with_companions(names: Iterable[str], here: _Directory) -> Iterator[str]:
+def _with_companions(names: Iterable[str], here: Directory) -> Iterator[str]:
     """Names, and those of the files that are one with them: databases and their logs."""
     for name in names:
         base = next((name[: -len(s)] for s in SIDECARS if name.endswith(s)), name)

@@ -13,7 +13,7 @@ import pytest
 from oracle import tree_of
 
 from jupyter_storage.errors import Cancelled, NotFound
-from jupyter_storage.snapshots import contents
+from jupyter_storage.snapshots import batches, contents, small
 from jupyter_storage.snapshots.capture import capture
 from jupyter_storage.snapshots.restore import restore
 
@@ -140,13 +140,11 @@ def test_only_changed_files_are_read(project, snapshot, restic, monkeypatch):
     (project / "file8").unlink()
     (project / "file20").write_text("new")
     read = []
-    original = contents.ContentReader.read
+    original = batches.read_small
     monkeypatch.setattr(
-        contents.ContentReader,
-        "read",
-        lambda self, directory, name, names: (
-            read.append(name) or original(self, directory, name, names)
-        ),
+        batches,
+        "read_small",
+        lambda path, name, keys, has: read.append(name) or original(path, name, keys, has),
     )
     record = snapshot()
     assert read == ["file20", "file7"]
@@ -204,16 +202,25 @@ def test_a_file_that_always_changes_keeps_its_version(
     (project / "busy").write_text("first")
     (project / "calm").write_text("calm")
     snapshot()
-    original = contents.ContentReader._store
+    store, look = contents.ContentReader._store, small.attributes_of
+
+    def write():
+        with (project / "busy").open("a") as other:
+            other.write("busy")
 
     def disturbed(self, file, start):
-        result = original(self, file, start)
+        result = store(self, file, start)
         if b"busy" in start or b"first" in start:
-            with (project / "busy").open("a") as other:
-                other.write("busy")
+            write()
         return result
 
+    def looked(descriptor):
+        if os.path.samestat(os.fstat(descriptor), (project / "busy").stat()):
+            write()
+        return look(descriptor)
+
     monkeypatch.setattr(contents.ContentReader, "_store", disturbed)
+    monkeypatch.setattr(small, "attributes_of", looked)
     (project / "busy").write_text("busy")
     (project / "calm").write_text("calmer")
     record = snapshot()
@@ -232,13 +239,13 @@ def test_a_file_that_vanishes_during_the_scan_is_no_failure(
 ):
     (project / "a").write_text("a")
     (project / "b").write_text("b")
-    original = contents.ContentReader.read
+    original = batches.read_small
 
-    def read(self, directory, name, names):
+    def read(path, name, keys, has):
         (project / "b").unlink(missing_ok=True)
-        return original(self, directory, name, names)
+        return original(path, name, keys, has)
 
-    monkeypatch.setattr(contents.ContentReader, "read", read)
+    monkeypatch.setattr(batches, "read_small", read)
     record = snapshot()
     assert record.failures == ()
     assert os.listdir(restored()) == ["a"]

@@ -15,7 +15,8 @@ import hmac
 import json
 import os
 import socket
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -52,6 +53,9 @@ class Keys:
     encrypt: bytes
     k: bytes
     r: bytes
+    _local: threading.local = field(
+        default_factory=threading.local, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def random(cls) -> Keys:
@@ -67,9 +71,9 @@ class Keys:
     def seal(self, plain: bytes | bytearray | memoryview) -> bytes:
         """Encrypt and authenticate."""
         iv = os.urandom(16)
-        cipher = Cipher(algorithms.AES(self.encrypt), modes.CTR(iv)).encryptor()
-        text = cipher.update(plain) + cipher.finalize()
-        return b"".join((iv, text, self._mac(iv, text)))
+        ciphers = self._ciphers()
+        text = ciphers.stream(iv, plain)
+        return b"".join((iv, text, ciphers.mac(iv, text)))
 
     def open(self, sealed: bytes | memoryview) -> bytes:
         """Check and decrypt.
@@ -83,14 +87,16 @@ class Keys:
         if len(view) < OVERHEAD:
             raise ChecksumMismatch("Sealed data is cut short", hint=_DAMAGED)
         iv, text, mac = bytes(view[:16]), view[16:-16], bytes(view[-16:])
-        if not hmac.compare_digest(self._mac(iv, text), mac):
+        ciphers = self._ciphers()
+        if not hmac.compare_digest(ciphers.mac(iv, text), mac):
             raise ChecksumMismatch("Sealed data was changed or has another key", hint=_DAMAGED)
-        cipher = Cipher(algorithms.AES(self.encrypt), modes.CTR(iv)).decryptor()
-        return cipher.update(text) + cipher.finalize()
+        return ciphers.stream(iv, text)
 
-    def _mac(self, iv: bytes, text: bytes | memoryview) -> bytes:
-        block = Cipher(algorithms.AES(self.k), modes.ECB()).encryptor()  # noqa: S305
-        return Poly1305.generate_tag(self.r + block.update(iv), text)
+    def _ciphers(self) -> _Ciphers:
+        ciphers: _Ciphers | None = getattr(self._local, "ciphers", None)
+        if ciphers is None:
+            self._local.ciphers = ciphers = _Ciphers(self)
+        return ciphers
 
     def to_json(self) -> bytes:
         """Spell the keys as key files do."""
@@ -103,6 +109,23 @@ class Keys:
         wire = json.loads(text)
         mac = wire["mac"]
         return cls(*map(base64.b64decode, (wire["encrypt"], mac["k"], mac["r"])))
+
+
+class _Ciphers:
+    """Ciphers of one thread: setting them up takes longer than a small blob."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._counter = Cipher(algorithms.AES(keys.encrypt), modes.CTR(bytes(16))).encryptor()
+        self._block = Cipher(algorithms.AES(keys.k), modes.ECB()).encryptor()  # noqa: S305
+        self._r = keys.r
+
+    def stream(self, iv: bytes, data: bytes | bytearray | memoryview) -> bytes:
+        """Encrypt, or decrypt: a counter does not know the difference."""
+        self._counter.reset_nonce(iv)
+        return self._counter.update(data)
+
+    def mac(self, iv: bytes, text: bytes | memoryview) -> bytes:
+        return Poly1305.generate_tag(self._r + self._block.update(iv), text)
 
 
 _DAMAGED = "Check the repository with 'restic check --read-data'."

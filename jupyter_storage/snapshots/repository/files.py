@@ -7,28 +7,22 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
 from jupyter_storage.errors import ChecksumMismatch, NotFound, StorageError
 from jupyter_storage.snapshots.repository.cache import Cache
+from jupyter_storage.snapshots.repository.compression import CHECK, compress, decompress
 from jupyter_storage.snapshots.repository.crypto import Keys, digest
 from jupyter_storage.stores.store import Store
 
 __all__ = ["CHECK", "Files", "list_names", "pack_key"]
 
-CHECK = "Check the repository with 'restic check --read-data'."
-
-_LEVEL = 3
 _TRIES = 4
 _PAUSE = 0.25  # seconds before the second try; then twice that
-_LARGEST = 2**30  # bytes; no blob or file of ours comes near
 
 
 class Files:
@@ -46,7 +40,6 @@ class Files:
 
     def __init__(self, store: Store, keys: Keys, cache: Path | None) -> None:
         self.store, self.keys, self.cache = store, keys, Cache(cache)
-        self._local = threading.local()
 
     def list(self, kind: str) -> list[str]:
         """List the IDs of files of one kind."""
@@ -70,7 +63,7 @@ class Files:
 
     def save(self, kind: str, plain: bytes) -> str:
         """Write a small file, compressed and sealed, and return its ID."""
-        sealed = self.keys.seal(b"\x02" + self.compress(plain))
+        sealed = self.keys.seal(b"\x02" + compress(plain))
         name = digest(sealed).hex()
         self.put(f"{kind}/{name}", sealed)
         if kind != "locks":
@@ -96,7 +89,7 @@ class Files:
         # Files of repositories that came from version 1 may still be plain JSON.
         if plain[:1] in (b"{", b"["):
             return plain
-        return self.decompress(plain[1:], 0, f"{kind}/{identifier}")
+        return decompress(plain[1:], 0, f"{kind}/{identifier}")
 
     def put(self, key: str, content: bytes) -> None:
         """Write a file whole, several times if need be."""
@@ -134,41 +127,6 @@ class Files:
         if len(content) != length:
             raise ChecksumMismatch("A pack is cut short", path=pack, hint=CHECK)
         return content
-
-    # zstandard's contexts must not be shared between threads.
-
-    def compress(self, plain: bytes) -> bytes:
-        """Compress by zstd."""
-        if not hasattr(self._local, "compressor"):
-            self._local.compressor = zstandard.ZstdCompressor(level=_LEVEL)
-        compressed: bytes = self._local.compressor.compress(plain)
-        return compressed
-
-    def decompress(self, content: bytes, size: int, name: str) -> bytes:
-        """Undo :meth:`compress`.
-
-        Parameters
-        ----------
-        content : bytes
-        size : int
-            Bytes of the plain content; 0 where that is not known.
-        name : str
-            For the error.
-
-        Raises
-        ------
-        ChecksumMismatch
-            If it was not compressed.
-        """
-        if not hasattr(self._local, "decompressor"):
-            self._local.decompressor = zstandard.ZstdDecompressor()
-        try:
-            plain: bytes = self._local.decompressor.decompress(
-                content, max_output_size=size or _LARGEST
-            )
-        except zstandard.ZstdError as error:
-            raise ChecksumMismatch("Compressed data is damaged", path=name, hint=CHECK) from error
-        return plain
 
 
 def pack_key(pack: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jupyter_storage.errors import ChecksumMismatch
+from jupyter_storage.snapshots.repository.compression import compress
 from jupyter_storage.snapshots.repository.crypto import OVERHEAD, Keys, digest
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "decode_header",
     "header_length",
     "pack_size",
+    "seal_blob",
 ]
 
 TARGET = 16 * 2**20
@@ -69,6 +71,20 @@ class Pack:
     type: BlobType
     content: bytes
     blobs: tuple[PackedBlob, ...]
+
+
+def seal_blob(keys: Keys, kind: BlobType, plain: bytes) -> tuple[bytes, int]:
+    """Compress a blob where that is worthwhile, and seal it.
+
+    Returns
+    -------
+    tuple
+        The sealed blob, and the length of the plain one if it was compressed, else 0.
+    """
+    compressed = compress(plain)
+    if len(compressed) < len(plain) or kind == "tree":
+        return keys.seal(compressed), len(plain)
+    return keys.seal(plain), 0
 
 
 class Packer:

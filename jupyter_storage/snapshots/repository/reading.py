@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from jupyter_storage.errors import ChecksumMismatch
 from jupyter_storage.snapshots.repository.catalog import Catalog
+from jupyter_storage.snapshots.repository.compression import decompress
 from jupyter_storage.snapshots.repository.crypto import digest
 from jupyter_storage.snapshots.repository.files import CHECK, Files, pack_key
 from jupyter_storage.snapshots.repository.packs import BlobType
@@ -46,7 +47,7 @@ class BlobReader:
         """Turn a sealed blob into the plain one; raises ChecksumMismatch if it is damaged."""
         plain = self._files.keys.open(sealed)
         if uncompressed:
-            plain = self._files.decompress(plain, uncompressed, identifier)
+            plain = decompress(plain, uncompressed, identifier)
         if digest(plain).hex() != identifier:
             raise ChecksumMismatch("A blob is damaged", path=identifier, hint=CHECK)
         return plain

@@ -97,6 +97,11 @@ class Repository:
         return cls(store, keys, config, cache)
 
     @property
+    def master_keys(self) -> Keys:
+        """What seals its blobs."""
+        return self._files.keys
+
+    @property
     def uri(self) -> str:
         """Where it is."""
         return self._files.store.uri
@@ -163,9 +168,10 @@ class Repository:
         if self._catalog.refresh():
             self._reader.forget()
 
-    def has_blob(self, kind: BlobType, identifier: str) -> bool:
+    def has_blob(self, kind: BlobType, identifier: str | bytes) -> bool:
         """Whether a blob is in the repository, or on its way."""
-        return self._writer.has(kind, bytes.fromhex(identifier))
+        raw = bytes.fromhex(identifier) if isinstance(identifier, str) else identifier
+        return self._writer.has(kind, raw)
 
     def locate(self, kind: BlobType, identifier: str) -> Location:
         """Say where a blob lies; raises NotFound if it is not in the repository."""
@@ -174,6 +180,10 @@ class Repository:
     def save_blob(self, kind: BlobType, plain: bytes) -> str:
         """Put a blob into a pack; see :meth:`BlobWriter.save`."""
         return self._writer.save(kind, plain)
+
+    def save_sealed(self, identifier: bytes, sealed: bytes, size: int, uncompressed: int) -> None:
+        """Put a sealed blob of data into a pack; see :meth:`BlobWriter.save_sealed`."""
+        self._writer.save_sealed("data", identifier, sealed, size, uncompressed)
 
     def load_blob(self, kind: BlobType, identifier: str) -> bytes:
         """Read one blob, checked against its ID."""

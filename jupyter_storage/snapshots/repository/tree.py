@@ -20,6 +20,7 @@ from jupyter_storage.snapshots.repository.names import raw, unquote
 
 __all__ = [
     "Attribute",
+    "Line",
     "Node",
     "decode_tree",
     "encode_tree",
@@ -68,6 +69,9 @@ class Node(TypedDict, total=False):
     subtree: str
 
 
+Line = tuple[str, str]
+"""A node that is spelled out: its name as the file system has it, and its JSON."""
+
 # Go's os.FileMode, https://pkg.go.dev/io/fs#FileMode
 _TYPES = {
     stat.S_IFDIR: 1 << 31,
@@ -80,6 +84,7 @@ _TYPES = {
 }
 _BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")
 
 _HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
@@ -99,21 +104,25 @@ def from_go_mode(mode: int) -> int:
 
 def to_go_json(value: Any) -> str:
     """Encode as Go's ``json.Marshal`` does, which escapes what HTML would understand."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_HTML)
+    text = _ENCODER.encode(value).translate(_HTML)
     # Bytes that are not UTF-8 come as lone surrogates, one for each.
     return text if text.isascii() else _NOT_UTF8.sub(r"\\ufffd", text)
 
 
-def encode_tree(nodes: Iterable[Node]) -> bytes:
+def encode_tree(nodes: Iterable[Node], lines: Iterable[Line] = ()) -> bytes:
     """Encode a directory's nodes.
 
     Parameters
     ----------
     nodes : iterable of Node
         In any order, with unique names.
+    lines : iterable of Line
+        More of them, spelled out already.
     """
-    ordered = sorted(map(_whole, nodes), key=lambda node: raw(node_name(node)))
-    return (to_go_json({"nodes": ordered}) + "\n").encode()
+    spelled = [(raw(node_name(node)), to_go_json(_whole(node))) for node in nodes]
+    spelled += [(raw(name), text) for name, text in lines]
+    spelled.sort()
+    return f'{{"nodes":[{",".join([text for _, text in spelled])}]}}\n'.encode()
 
 
 def _whole(node: Node) -> Node:

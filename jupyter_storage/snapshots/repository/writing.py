@@ -13,7 +13,7 @@ from jupyter_storage.snapshots.repository.catalog import Catalog
 from jupyter_storage.snapshots.repository.crypto import digest
 from jupyter_storage.snapshots.repository.files import Files, pack_key
 from jupyter_storage.snapshots.repository.index import MOST_BLOBS
-from jupyter_storage.snapshots.repository.packs import BlobType, Pack, PackedBlob, Packer
+from jupyter_storage.snapshots.repository.packs import BlobType, Pack, PackedBlob, Packer, seal_blob
 
 __all__ = ["BlobWriter"]
 
@@ -61,21 +61,46 @@ class BlobWriter:
             if identifier in self._fresh[kind] if again else self.has(kind, identifier):
                 return identifier.hex()
             self._fresh[kind].add(identifier)
-        compressed = self._files.compress(plain)
-        worthwhile = len(compressed) < len(plain) or kind == "tree"
-        sealed = self._files.keys.seal(compressed if worthwhile else plain)
+        sealed, uncompressed = seal_blob(self._files.keys, kind, plain)
+        self._pack(kind, identifier, sealed, len(plain), uncompressed)
+        return identifier.hex()
+
+    def save_sealed(
+        self, kind: BlobType, identifier: bytes, sealed: bytes, size: int, uncompressed: int
+    ) -> None:
+        """Put in a blob that was sealed elsewhere, as :func:`seal_blob` does; see :meth:`save`.
+
+        Parameters
+        ----------
+        kind : str
+        identifier : bytes
+            SHA-256 of the plain blob.
+        sealed : bytes
+        size : int
+            Bytes of the plain blob.
+        uncompressed : int
+            The same if it was compressed, else 0.
+        """
+        with self._lock:
+            if self.has(kind, identifier):
+                return
+            self._fresh[kind].add(identifier)
+        self._pack(kind, identifier, sealed, size, uncompressed)
+
+    def _pack(
+        self, kind: BlobType, identifier: bytes, sealed: bytes, size: int, uncompressed: int
+    ) -> None:
         pack = None
         with self._lock:
             packer = self._packers.setdefault(kind, Packer(self._files.keys, kind))
-            packer.add(identifier, sealed, len(plain) if worthwhile else 0)
-            self.bytes_added += len(plain)
+            packer.add(identifier, sealed, uncompressed)
+            self.bytes_added += size
             self.bytes_packed += len(sealed)
             self.blobs_added[kind] += 1
             if packer.full:
                 pack = packer.finish()
         if pack is not None:
             self._upload(pack)
-        return identifier.hex()
 
     def flush(self) -> None:
         """Write what is still in memory: packs, then the index. Then all blobs are durable."""

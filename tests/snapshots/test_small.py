@@ -1,0 +1,121 @@
+"""Small files: read in one go, here or in a second process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+from oracle import tree_of
+
+from jupyter_storage.snapshots import batches, helper
+from jupyter_storage.snapshots.capture import capture
+from jupyter_storage.snapshots.nodes import describe, file_text
+from jupyter_storage.snapshots.repository.crypto import Keys
+from jupyter_storage.snapshots.repository.tree import decode_tree, encode_tree, to_go_json
+from jupyter_storage.snapshots.small import LARGEST, read_small
+
+NAMES = [
+    "plain",
+    'quo"te',
+    "back\\slash",
+    "<&>",
+    "ä\u2028",
+    "new\nline",
+    "bad\udcff",
+    " ~'`",
+    "x\x7f",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("content", [b"", b"content"])
+@pytest.mark.parametrize("mode", [0o644, 0o4755])
+def test_the_text_of_a_file_is_that_of_its_node(tmp_path, name, content, mode):
+    path = str(tmp_path / name)
+    Path(path).write_bytes(content)
+    Path(path).chmod(mode)
+    os.utime(path, ns=(1_700_000_000_120_000_000, 10**18))
+    if content:
+        os.link(path, tmp_path / "other")
+    node = describe(path, name, os.lstat(path))
+    small = read_small(path, name, Keys.random(), lambda _: False)
+    node["content"] = [small.identifier.hex()] if content else []
+    assert small.text == to_go_json(node)
+    assert encode_tree([], [(name, small.text)]) == encode_tree([node])
+    assert decode_tree(encode_tree([], [(name, small.text)])) == decode_tree(encode_tree([node]))
+    assert (small.size, small.links) == (len(content), 2 if content else 1)
+
+
+def test_the_text_of_a_file_has_its_attributes(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("x")
+    try:
+        os.setxattr(path, "user.note", b"\xff<")
+    except OSError:
+        pytest.skip("no extended attributes here")
+    node = describe(str(path), "file", path.lstat())
+    node["content"] = ["00"]
+    text = file_text("file", path.lstat(), node["extended_attributes"], ["00"])
+    assert text == to_go_json(node)
+    assert "user.note" in read_small(str(path), "file", Keys.random(), lambda _: False).text
+
+
+def test_what_needs_care_is_left_to_others(tmp_path):
+    (tmp_path / "large").write_bytes(b"x" * (LARGEST + 1))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("large")
+    with sqlite3.connect(tmp_path / "database") as database:
+        database.execute("create table t (x)")
+    database.close()
+    keys = Keys.random()
+    for name in ("large", "pipe", "link", "database", "missing"):
+        assert read_small(str(tmp_path / name), name, keys, lambda _: False) is None
+
+
+@pytest.fixture
+def many(project, monkeypatch):
+    """More files than one process reads, half of them twice."""
+    monkeypatch.setattr(batches, "_WORTH", 1)
+    monkeypatch.setattr(batches, "_MANY", 8)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    for number in range(600):
+        path = project / f"d{number % 7}/e{number % 3}/f{number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"{number // 2} <text>".encode() * (number % 50))
+    return project
+
+
+def test_a_second_process_reads_the_same(many, open_repository, restic, tmp_path, monkeypatch):
+    asked = []
+    ask = helper.Helper.ask
+    monkeypatch.setattr(
+        helper.Helper, "ask", lambda self, files: asked.extend(files) or ask(self, files)
+    )
+    record = capture(open_repository(), many)
+    assert asked
+    assert (record.files, record.files_new, record.failures) == (600, 600, ())
+    restic("restore", "latest", "--target", tmp_path / "out")
+    assert tree_of(tmp_path / "out" / str(many).lstrip("/")) == tree_of(many)
+    assert capture(open_repository(), many).id == record.id
+
+
+def test_a_second_process_that_dies_costs_nothing_but_time(
+    many, open_repository, restic, tmp_path, monkeypatch
+):
+    ask, killed = helper.Helper.ask, []
+
+    def dying(self, files):
+        ask(self, files)
+        if not killed:
+            os.kill(self._process.pid, signal.SIGKILL)
+            killed.append(self._process.pid)
+
+    monkeypatch.setattr(helper.Helper, "ask", dying)
+    record = capture(open_repository(), many)
+    assert killed
+    assert (record.files, record.failures) == (600, ())
+    restic("restore", "latest", "--target", tmp_path / "out")
+    assert tree_of(tmp_path / "out" / str(many).lstrip("/")) == tree_of(many)
