@@ -6,7 +6,7 @@ import http.client
 import http.server
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -53,33 +53,39 @@ def recorded(
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            service = http.client.HTTPConnection(there.hostname or "", there.port, timeout=30)
-            # The signature covers the name of the host that the client knows.
-            service.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                if name.lower() not in {"connection", "expect"}:
-                    service.putheader(name, value)
-            service.endheaders(body)
-            answer = service.getresponse()
-            content = answer.read()
-            self.send_response(answer.status, answer.reason)
-            for name, value in answer.getheaders():
-                if name.lower() not in dropped:
+            connection = http.client.HTTPConnection(there.hostname or "", there.port, timeout=30)
+            with closing(connection) as service:
+                # The signature covers the name of the host that the client knows.
+                service.putrequest(
+                    self.command, self.path, skip_host=True, skip_accept_encoding=True
+                )
+                for name, value in self.headers.items():
+                    if name.lower() not in {"connection", "expect"}:
+                        service.putheader(name, value)
+                service.endheaders(body)
+                answer = service.getresponse()
+                content = answer.read()
+                self.send_response(answer.status, answer.reason)
+                for name, value in answer.getheaders():
+                    if name.lower() not in dropped:
+                        self.send_header(name, value)
+                for name, value in (headers or {}).items():
                     self.send_header(name, value)
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            length = answer.headers.get("Content-Length") if self.command == "HEAD" else None
-            self.send_header("Content-Length", length or str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-            service.close()
+                length = answer.headers.get("Content-Length") if self.command == "HEAD" else None
+                self.send_header("Content-Length", length or str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward  # noqa: N815
 
         def log_message(self, *words: object) -> None:
             """Say nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, *words: object) -> None:
+            """A client that was killed is no news."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -143,7 +143,6 @@ def _sync(arguments: argparse.Namespace, context: Context) -> Outcome:
         lambda: service.sync(source, destination, options, force=force),
         "Syncing",
         context,
-        again="Run it again to do the rest.",
     )
 
 

@@ -153,8 +153,6 @@ def follow(
     start: Callable[[], TransferRecord],
     title: str,
     context: Context,
-    *,
-    again: str = "Run it again with --skip to do the rest.",
 ) -> Outcome:
     """Run a transfer to its end, showing how far it is.
 
@@ -176,7 +174,7 @@ def follow(
             f"{summary(record)} before it was stopped"
             if record.state != "cancelled"
             else summary(record),
-            hint=f"Nothing is half-written. {again}",
+            hint="Nothing is half-written. Run the same command again to go on.",
         ) from None
     return finished(record)
 

@@ -11,6 +11,7 @@ from jupyter_storage.paths import parent
 from jupyter_storage.records import Change
 from jupyter_storage.transfers.engine import Engine, Place
 from jupyter_storage.transfers.jobs import Jobs
+from jupyter_storage.transfers.journal import Journals
 
 __all__ = ["Base", "Listener"]
 
@@ -33,6 +34,7 @@ class Base:
         self._listener = listener
         self._locations = Locations(settings)
         self._engine = Engine(concurrency=settings.concurrency)
+        self._journals = Journals(settings.data_directory / "transfers")
         self._jobs = Jobs(listener=lambda record: self._tell("transfer", record))
         # What is made when it is first asked for is not made twice.
         self._lock = threading.Lock()

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jupyter_storage.records import ConflictPolicy, Failure, Plan, SyncChange, TransferRecord
+from jupyter_storage.records import (
+    ConflictPolicy,
+    Failure,
+    Plan,
+    SyncChange,
+    TransferRecord,
+    to_wire,
+)
 from jupyter_storage.service.base import Base
 from jupyter_storage.transfers.places import Place
 from jupyter_storage.transfers.progress import Meter
@@ -63,6 +70,18 @@ class Transfers(Base):
             for place in places:
                 self._locations.guard(place, force=force, deletes=True)
         self._locations.guard(target, force=force)
+        request = {
+            "operation": "move" if move else "copy",
+            "sources": list(sources),
+            "destination": destination,
+            "options": {
+                "recursive": recursive,
+                "conflict": conflict.value,
+                "into": into,
+                "force": force,
+            },
+            "places": [place.store.uri + "/" + place.key for place in (*places, target)],
+        }
 
         def work(meter: Meter, cancel: threading.Event) -> None:
             try:
@@ -75,6 +94,7 @@ class Transfers(Base):
                     into=into,
                     meter=meter,
                     cancel=cancel,
+                    journal=self._journals.open(request),
                 )
             finally:
                 self._changed(target, itself=True)
@@ -97,10 +117,20 @@ class Transfers(Base):
             Also where system data is.
         """
         place, target, options = self._sync_ends(source, destination, options, force=force)
+        request = {
+            "operation": "sync",
+            "sources": [source],
+            "destination": destination,
+            "options": {**to_wire(options), "force": force},
+            "places": [end.store.uri + "/" + end.key for end in (place, target)],
+        }
 
         def work(meter: Meter, cancel: threading.Event) -> None:
             try:
-                self._engine.sync(place, target, options, meter=meter, cancel=cancel)
+                journal = self._journals.open(request)
+                self._engine.sync(
+                    place, target, options, meter=meter, cancel=cancel, journal=journal
+                )
             finally:
                 self._changed(target, itself=True)
 

@@ -62,6 +62,17 @@ class ForwardingStore(Store):
     ) -> Writer:
         return self.inner.create(key, exclusive=exclusive, size=size, modified=modified)
 
+    def resume(
+        self,
+        key: str,
+        token: str,
+        *,
+        exclusive: bool = False,
+        size: int | None = None,
+        modified: datetime | None = None,
+    ) -> Writer | None:
+        return self.inner.resume(key, token, exclusive=exclusive, size=size, modified=modified)
+
     def make_directory(self, key: str) -> None:
         self.inner.make_directory(key)
 

@@ -13,6 +13,7 @@ from jupyter_storage.records import Entry
 from jupyter_storage.stores.cloud_errors import from_code, root_code
 from jupyter_storage.stores.object_store import Found, ObjectStore, Span
 from jupyter_storage.stores.s3_client import S3Client
+from jupyter_storage.stores.s3_multipart import KnownParts, find_parts
 from jupyter_storage.stores.s3_native import NativeS3
 from jupyter_storage.stores.s3_writer import S3Writer, copy_in_parts, md5_of, mtime_metadata
 from jupyter_storage.stores.store import Progress, Store, Writer
@@ -95,6 +96,20 @@ class S3Store(ObjectStore):
         )
         return stream, body.close
 
+    def resume(
+        self,
+        key: str,
+        token: str,
+        *,
+        exclusive: bool = False,
+        size: int | None = None,
+        modified: datetime | None = None,
+    ) -> Writer | None:
+        known = find_parts(self._client, key, self._key(key), token)
+        if known is None:
+            return None
+        return self._writer(key, exclusive, size, modified, known)
+
     def create(
         self,
         key: str,
@@ -105,6 +120,16 @@ class S3Store(ObjectStore):
     ) -> Writer:
         if not key:
             raise IsADirectory("It is the root of the tier", path=key)
+        return self._writer(key, exclusive, size, modified, None)
+
+    def _writer(
+        self,
+        key: str,
+        exclusive: bool,
+        size: int | None,
+        modified: datetime | None,
+        known: KnownParts | None,
+    ) -> S3Writer:
         return S3Writer(
             self._client,
             key,
@@ -115,6 +140,7 @@ class S3Store(ObjectStore):
             look=self._head,
             is_taken=self._directories.has,
             heeds_conditions=self.creates_exclusively,
+            known=known,
         )
 
     def _heeds_conditions(self) -> bool:

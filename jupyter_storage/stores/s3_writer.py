@@ -25,6 +25,7 @@ from jupyter_storage.paths import basename
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.cloud_errors import arrived_wrong, root_code
 from jupyter_storage.stores.s3_client import S3Client
+from jupyter_storage.stores.s3_multipart import KnownParts, write_token
 from jupyter_storage.stores.store import Progress, Writer
 
 __all__ = ["S3Writer", "copy_in_parts", "md5_of", "mtime_metadata"]
@@ -59,6 +60,8 @@ class S3Writer(Writer):
         Says whether a directory has a name.
     heeds_conditions : callable
         Says whether the service refuses to create what exists; asked where it is not Amazon's.
+    known : KnownParts, optional
+        What an earlier writer sent.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class S3Writer(Writer):
         look: Callable[[str], Entry],
         is_taken: Callable[[str], bool],
         heeds_conditions: Callable[[], bool],
+        known: KnownParts | None = None,
     ) -> None:
         if size is not None and size > LARGEST:
             raise NoSpace(f"S3 takes files up to {LARGEST:,} bytes", path=key)
@@ -87,6 +91,9 @@ class S3Writer(Writer):
         self._buffer = bytearray()
         self._written = 0
         self._upload: str | None = None
+        self._known: Mapping[int, str] = {}
+        if known is not None:
+            self._upload, self._token, self._known = known.upload, known.writer, known.etags
         self._flying: deque[_Part] = deque()
         self._sent: list[_Part] = []
         self._verified: str | None = None  # the checksum, once the service has told it
@@ -146,6 +153,22 @@ class S3Writer(Writer):
                     Key=self._object_key,
                     UploadId=self._upload,
                 )
+
+    @property
+    def token(self) -> str | None:
+        return None if self._upload is None else write_token(self._upload, self._token)
+
+    def suspend(self) -> None:
+        if self._upload is None or not self._open:
+            self.abort()
+            return
+        # The service has what was sent, and nobody asks for it to be thrown away.
+        self._open = False
+        for part in self._flying:
+            with suppress(Exception):
+                part.future.result()
+        self._flying.clear()
+        self._buffer.clear()
 
     def _limit(self) -> int:
         if self._upload is None and self._size is None:
@@ -210,6 +233,10 @@ class S3Writer(Writer):
             self._settle(self._flying.popleft())
 
     def _start(self, part: _Part) -> None:
+        if self._known.get(part.number) == part.digest.hex():
+            part.future = Future()
+            part.future.set_result({"ETag": f'"{part.digest.hex()}"'})
+            return
         part.future = self._client.start(
             "upload_part",
             Key=self._object_key,

@@ -71,6 +71,15 @@ class Writer(ABC):
     def abort(self) -> None:
         """Leave no trace. Does nothing after :meth:`commit` or a second time."""
 
+    @property
+    def token(self) -> str | None:
+        """What :meth:`Store.resume` goes on with; None where nothing is with the store yet."""
+        return None
+
+    def suspend(self) -> None:
+        """End, and leave what was sent for :meth:`Store.resume`, where the store can."""
+        self.abort()
+
     def __enter__(self) -> Writer:
         return self
 
@@ -203,6 +212,32 @@ class Store(ABC):
         IsADirectory
             If a directory has that name. Object stores may say so at the commit.
         """
+
+    def resume(
+        self,
+        key: str,
+        token: str,
+        *,
+        exclusive: bool = False,
+        size: int | None = None,
+        modified: datetime | None = None,
+    ) -> Writer | None:
+        """Go on with a file that an earlier writer left; see :meth:`create`.
+
+        The writer takes the file from its beginning: it compares what is there already, and does
+        not send it again.
+
+        Parameters
+        ----------
+        token : str
+            The earlier writer's :attr:`Writer.token`.
+
+        Returns
+        -------
+        Writer or None
+            None where that cannot be gone on with: begin anew.
+        """
+        return None
 
     def creates_exclusively(self) -> bool:
         """Whether of two that create the same file at the same moment one surely fails.

@@ -13,11 +13,12 @@ from jupyter_storage.stores.store import Progress
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.deletion import delete, prune
+from jupyter_storage.transfers.journal import Journal
 from jupyter_storage.transfers.places import Place
 from jupyter_storage.transfers.progress import LISTED, Meter
 from jupyter_storage.transfers.routes import Route, routes_of, steps_of
 from jupyter_storage.transfers.streams import check_cancelled, copy_file
-from jupyter_storage.transfers.tasks import AHEAD, HELD, Task, Transfer, threads_for
+from jupyter_storage.transfers.tasks import AHEAD, HELD, Task, Transfer, going_on, threads_for
 
 if TYPE_CHECKING:
     from jupyter_storage.transfers.sync import SyncOptions
@@ -95,6 +96,7 @@ class Engine:
         into: bool = False,
         meter: Meter,
         cancel: threading.Event,
+        journal: Journal | None = None,
     ) -> None:
         """Copy or move files and directories.
 
@@ -113,6 +115,8 @@ class Engine:
             Hears of progress and of failures: the rest is carried on with.
         cancel : threading.Event
             Stops within a piece; files that are not whole leave no trace.
+        journal : Journal, optional
+            What an earlier process noted there is not done again. It is closed.
 
         Raises
         ------
@@ -121,27 +125,42 @@ class Engine:
         StorageError
             Where nothing could be begun.
         """
+        transfer = Transfer(policy, meter, cancel, Budget(HELD), move, self._pause, journal)
+        with going_on(transfer):
+            self._copy(sources, target, recursive=recursive, into=into, transfer=transfer)
+
+    def _copy(
+        self,
+        sources: Sequence[Place],
+        target: Place,
+        *,
+        recursive: bool,
+        into: bool,
+        transfer: Transfer,
+    ) -> None:
+        policy, meter, cancel = transfer.policy, transfer.meter, transfer.cancel
         routes, failures = routes_of(sources, target, recursive=recursive, into=into)
         for failed in failures:
             meter.fail(failed)
         meter.run()
+        move = transfer.move
         if move:
             routes = [route for route in routes if not self._renamed(route, policy, meter)]
 
         def tasks() -> Iterator[Task]:
             for route in routes:
-                for step in steps_of(route, policy):
+                recall = transfer.recall(route.source, route.target)
+                for step in steps_of(route, policy, look=recall is not None, recall=recall):
                     if isinstance(step, Failure):
                         meter.fail(step)
                     elif step.action == "skip":
                         meter.skip()
                     else:
-                        if step.action != "directory":
+                        if step.action not in {"directory", "compare"}:
                             meter.plan(step.entry.size or 0)
                         yield Task(route.source, route.target, step)
             meter.planned()
 
-        transfer = Transfer(policy, meter, cancel, Budget(HELD), move, self._pause)
         run(
             tasks(),
             transfer.work,
@@ -205,6 +224,7 @@ class Engine:
         *,
         meter: Meter,
         cancel: threading.Event,
+        journal: Journal | None = None,
     ) -> None:
         """Make a directory like another; see :mod:`jupyter_storage.transfers.sync`."""
         # Other transfers need not wait for what it needs.
@@ -218,6 +238,7 @@ class Engine:
             pause=self._pause,
             meter=meter,
             cancel=cancel,
+            journal=journal,
         )
 
     def delete(

@@ -18,12 +18,14 @@ from jupyter_storage.errors import (
 from jupyter_storage.paths import clean_key, is_below, join
 from jupyter_storage.records import ConflictPolicy, Entry, Failure
 
-__all__ = ["SKIPPED", "Action", "Landing", "Step", "is_newer", "landings", "plan"]
+__all__ = ["SKIPPED", "Action", "Landing", "Recall", "Step", "is_newer", "landings", "plan"]
 
 Action = Literal["copy", "link", "directory", "skip", "compare"]
 
 SKIPPED = "Skipped"
 """Kind of a :class:`Failure` that is listed but makes no transfer fail."""
+
+Recall = Callable[[Entry, str], Literal["done", "begun"] | None]
 
 # Stores round modification times: some to microseconds, some to milliseconds.
 _SAME_TIME = timedelta(milliseconds=1)
@@ -141,6 +143,7 @@ def plan(
     keeps_links: bool = True,
     keeps_directories: bool = True,
     walked: str | None = None,
+    recall: Recall | None = None,
 ) -> Iterator[Step | Failure]:
     """Turn a listing into steps, one at a time, in the listing's order.
 
@@ -161,6 +164,9 @@ def plan(
     walked : str, optional
         A directory of the target store that is being listed as the source: nothing may land in
         it.
+    recall : callable, optional
+        Takes an entry and its target's key, and says what an earlier process did with it: then it
+        is not the policy that decides about what is there.
 
     Yields
     ------
@@ -203,6 +209,8 @@ def plan(
             yield _failure(
                 target_path, IsADirectory("A directory is where a file must be", hint=_MOVE)
             )
+        elif there is not None and (known := _known(entry, target, there, recall)) is not None:
+            yield Step(entry.path, target, entry, known, there)
         elif there is not None and policy is ConflictPolicy.FAIL:
             yield _failure(target_path, AlreadyExists("It exists already"))
         elif there is not None and (
@@ -213,6 +221,16 @@ def plan(
         else:
             action: Action = "link" if entry.type == "symlink" else "copy"
             yield Step(entry.path, target, entry, action, there)
+
+
+def _known(
+    entry: Entry, target: str, there: Entry, recall: Recall | None
+) -> Literal["skip", "compare"] | None:
+    """What is left to be done with a file that an earlier process was about."""
+    if recall is None or (entry.type, entry.size) != (there.type, there.size):
+        return None
+    past = recall(entry, target)
+    return None if past is None else "skip" if past == "done" else "compare"
 
 
 def is_newer(entry: Entry, there: Entry) -> bool:

@@ -10,7 +10,7 @@ from jupyter_storage.records import ConflictPolicy, Entry, Failure
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.transfers.existing import Existing
 from jupyter_storage.transfers.places import Place, failure
-from jupyter_storage.transfers.plan import Landing, Step, landings, plan
+from jupyter_storage.transfers.plan import Landing, Recall, Step, landings, plan
 
 __all__ = ["Route", "routes_of", "steps_of"]
 
@@ -90,7 +90,7 @@ def routes_of(
 
 
 def steps_of(
-    route: Route, policy: ConflictPolicy, *, look: bool = False
+    route: Route, policy: ConflictPolicy, *, look: bool = False, recall: Recall | None = None
 ) -> Iterator[Step | Failure]:
     """Say what has to be done for a route, while it is being listed.
 
@@ -100,6 +100,8 @@ def steps_of(
     policy : ConflictPolicy
     look : bool
         Look at what exists even where the policy need not.
+    recall : callable, optional
+        See :func:`plan`.
     """
     source, target = route.source, route.target
     unlisted: list[StorageError] = []
@@ -124,6 +126,7 @@ def steps_of(
         keeps_links=target.store.keeps_links,
         keeps_directories=target.store.keeps_directories,
         walked=walked,
+        recall=recall,
     )
     if route.entry.is_directory:
         yield Step(source.key, target.key, route.entry, "directory")

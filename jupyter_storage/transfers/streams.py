@@ -6,12 +6,14 @@ import hashlib
 import random
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from jupyter_storage.errors import Cancelled, ChecksumMismatch, Conflict, StorageError
+from jupyter_storage.errors import Cancelled, ChecksumMismatch, Conflict, StorageError, Unreachable
 from jupyter_storage.records import Entry
-from jupyter_storage.stores.store import CHUNK, Progress
+from jupyter_storage.stores.store import CHUNK, Progress, Writer
 from jupyter_storage.transfers.buffers import ahead
+from jupyter_storage.transfers.journal import Unfinished
 from jupyter_storage.transfers.places import Place
 
 __all__ = ["TRIES", "check_cancelled", "copy_file", "have_one_content", "tried"]
@@ -71,6 +73,7 @@ def copy_file(
     progress: Progress,
     cancel: threading.Event,
     pause: float = 0.5,
+    unfinished: Unfinished | None = None,
 ) -> Entry:
     """Copy one file, verified; nothing is visible at the target until it is whole.
 
@@ -86,6 +89,8 @@ def copy_file(
     cancel : threading.Event
     pause : float
         See :func:`tried`.
+    unfinished : Unfinished, optional
+        Where it is noted how to go on if this is cut off.
 
     Returns
     -------
@@ -117,7 +122,13 @@ def copy_file(
                 copied = _copy_inside(source, target, exclusive=exclusive, progress=count)
             else:
                 copied = _stream(
-                    source, target, now, exclusive=exclusive, progress=count, cancel=cancel
+                    source,
+                    target,
+                    now,
+                    exclusive=exclusive,
+                    progress=count,
+                    cancel=cancel,
+                    unfinished=unfinished,
                 )
             if copied.size != now.size and None not in {copied.size, now.size}:
                 raise _SourceChanged(
@@ -150,6 +161,7 @@ def _stream(
     exclusive: bool,
     progress: Progress,
     cancel: threading.Event,
+    unfinished: Unfinished | None,
 ) -> Entry:
     digest = hashlib.md5(usedforsecurity=False)
     done = 0
@@ -159,17 +171,19 @@ def _stream(
             digest.update(piece)
             yield piece
 
-    with target.naming():
-        writer = target.store.create(
-            target.key, exclusive=exclusive, size=now.size, modified=now.modified
-        )
-    with writer:
+    with _written(target, now, exclusive, unfinished) as writer:
+
+        def write(piece: bytes) -> None:
+            writer.write(piece)
+            if unfinished is not None:
+                unfinished.note(writer.token)
+
         with source.naming(), source.store.open(source.key) as pieces:
             if now.size is not None and now.size <= CHUNK:
-                done = _pump(hashed(pieces), writer.write, target, progress)
+                done = _pump(hashed(pieces), write, target, progress)
             else:
                 with ahead(hashed(pieces), cancel=cancel) as early:
-                    done = _pump(early, writer.write, target, progress)
+                    done = _pump(early, write, target, progress)
         check_cancelled(cancel)
         if now.size is not None and done != now.size:
             raise _SourceChanged(
@@ -184,6 +198,34 @@ def _stream(
             written = writer.commit()
             _compare(written, found, target.path, "what was written is not what was read")
     return written
+
+
+@contextmanager
+def _written(
+    target: Place, now: Entry, exclusive: bool, unfinished: Unfinished | None
+) -> Iterator[Writer]:
+    """Begin to write, or go on; what was sent outlives a cut where it can be gone on with."""
+    store, token = target.store, None if unfinished is None else unfinished.token
+    writer = None
+    with target.naming():
+        if token is not None:
+            writer = store.resume(
+                target.key, token, exclusive=exclusive, size=now.size, modified=now.modified
+            )
+        if writer is None:
+            writer = store.create(
+                target.key, exclusive=exclusive, size=now.size, modified=now.modified
+            )
+    with writer:
+        try:
+            yield writer
+        except StorageError as error:
+            if unfinished is not None:
+                if isinstance(error, (Cancelled, Unreachable)):
+                    writer.suspend()
+                else:
+                    unfinished.note(None)
+            raise
 
 
 def _pump(

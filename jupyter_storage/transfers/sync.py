@@ -18,11 +18,12 @@ from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.comparison import Comparison, Surplus
 from jupyter_storage.transfers.filters import Filter
+from jupyter_storage.transfers.journal import Journal
 from jupyter_storage.transfers.places import Place, failure
 from jupyter_storage.transfers.plan import SKIPPED
 from jupyter_storage.transfers.progress import Meter
 from jupyter_storage.transfers.streams import check_cancelled, have_one_content, tried
-from jupyter_storage.transfers.tasks import AHEAD, HELD, Task, Transfer, threads_for
+from jupyter_storage.transfers.tasks import AHEAD, HELD, Task, Transfer, going_on, threads_for
 
 __all__ = ["SyncOptions", "changes", "synchronize"]
 
@@ -102,6 +103,7 @@ def synchronize(
     pause: float,
     meter: Meter,
     cancel: threading.Event,
+    journal: Journal | None = None,
 ) -> None:
     """Make a directory like another.
 
@@ -117,6 +119,8 @@ def synchronize(
     meter : Meter
         Hears of progress and of failures: the rest is carried on with.
     cancel : threading.Event
+    journal : Journal, optional
+        Tells how to go on with large files that were cut off. It is closed.
 
     Raises
     ------
@@ -127,10 +131,12 @@ def synchronize(
     Cancelled
         If it was.
     """
-    comparison = _compared(source, target, options, cancel)
-    meter.run()
-    transfer = Transfer(ConflictPolicy.OVERWRITE, meter, cancel, Budget(HELD), pause=pause)
-    with TemporaryFile("w+", encoding="ascii") as file:
+    transfer = Transfer(
+        ConflictPolicy.OVERWRITE, meter, cancel, Budget(HELD), pause=pause, journal=journal
+    )
+    with going_on(transfer), TemporaryFile("w+", encoding="ascii") as file:
+        comparison = _compared(source, target, options, cancel)
+        meter.run()
         surplus = _Surplus(target, file)
 
         def tasks() -> Iterator[Task]:

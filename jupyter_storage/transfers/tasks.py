@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Literal
 
-from jupyter_storage.errors import AlreadyExists, InvalidRequest, StorageError
+from jupyter_storage.errors import AlreadyExists, Cancelled, InvalidRequest, StorageError
 from jupyter_storage.records import ConflictPolicy, Entry
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.disks import is_on_local_disk
+from jupyter_storage.transfers.journal import Journal, Unfinished
 from jupyter_storage.transfers.places import Place, failure
-from jupyter_storage.transfers.plan import Step
+from jupyter_storage.transfers.plan import Recall, Step
 from jupyter_storage.transfers.progress import Meter
 from jupyter_storage.transfers.streams import check_cancelled, copy_file, have_one_content
 
-__all__ = ["AHEAD", "HELD", "Task", "Transfer", "threads_for"]
+__all__ = ["AHEAD", "HELD", "Task", "Transfer", "going_on", "threads_for"]
 
 AHEAD = 20_000
 """Steps planned beyond the work: totals are known early, memory stays small."""
@@ -52,6 +54,8 @@ class Transfer:
         Whether sources are deleted when they have arrived.
     pause : float
         See :func:`jupyter_storage.transfers.streams.tried`.
+    journal : Journal or None
+        Where it is noted what is done.
     """
 
     policy: ConflictPolicy
@@ -60,7 +64,9 @@ class Transfer:
     budget: Budget
     move: bool = False
     pause: float = 0.5
+    journal: Journal | None = None
     _failed: threading.Event = field(default_factory=threading.Event)
+    _cut: threading.Event = field(default_factory=threading.Event)
 
     @property
     def exclusive(self) -> bool:
@@ -72,6 +78,11 @@ class Transfer:
         """Whether anything went wrong so far."""
         return self._failed.is_set()
 
+    @property
+    def cut(self) -> bool:
+        """Whether something went wrong that may pass: another time one can go on."""
+        return self._cut.is_set()
+
     def work(self, task: Task) -> None:
         """Do a task; what goes wrong is told to the meter."""
         try:
@@ -79,6 +90,8 @@ class Transfer:
         except StorageError as error:
             if not self.cancel.is_set():
                 self._failed.set()
+                if error.retryable:
+                    self._cut.set()
                 self.meter.fail(failure(error, task.source.at(task.step.source_key).path))
 
     def _do(self, task: Task) -> None:
@@ -91,6 +104,8 @@ class Transfer:
         meter.begin(source.path)
         if step.action == "compare":
             if have_one_content(source, target, self.cancel):
+                if self.move:
+                    self._remove(source)
                 meter.skip()
                 return
             meter.plan(step.entry.size or 0)
@@ -105,13 +120,13 @@ class Transfer:
                 if step.entry.type == "file" and _is_link(step.replaces):
                     # A file would be written through the link, into what it points to.
                     target.store.delete(target.key)
-                if step.action == "link":
-                    _copy_link(source, target, step.entry, self.exclusive)
-                else:
-                    self._copy_file(source, target, step.entry)
+                with self._noted(source, target, step.entry) as unfinished:
+                    if step.action == "link":
+                        _copy_link(source, target, step.entry, self.exclusive)
+                    else:
+                        self._copy_file(source, target, step.entry, unfinished)
                 if self.move:
-                    with source.naming():
-                        source.store.delete(source.key)
+                    self._remove(source)
         except AlreadyExists:
             if self.policy is not ConflictPolicy.SKIP:
                 raise
@@ -119,7 +134,38 @@ class Transfer:
         else:
             meter.done()
 
-    def _copy_file(self, source: Place, target: Place, entry: Entry) -> None:
+    def _remove(self, source: Place) -> None:
+        with source.naming():
+            source.store.delete(source.key)
+
+    def recall(self, source: Place, target: Place) -> Recall | None:
+        """Say what an earlier process did with files between two places."""
+        journal = self.journal
+        if journal is None or not journal.resumed:
+            return None
+
+        def found(entry: Entry, key: str) -> Literal["done", "begun"] | None:
+            past = journal.recall(
+                journal.mark(source.label + entry.path, target.label + key, entry)
+            )
+            # Of a move that was cut off, the source may still be there.
+            return "begun" if past == "done" and self.move else past
+
+        return found
+
+    @contextmanager
+    def _noted(self, source: Place, target: Place, entry: Entry) -> Iterator[Unfinished | None]:
+        """Note in the journal that a file is begun, and that it is done."""
+        if self.journal is None:
+            yield None
+            return
+        mark = self.journal.mark(source.path, target.path, entry)
+        yield self.journal.begin(mark)
+        self.journal.done(mark)
+
+    def _copy_file(
+        self, source: Place, target: Place, entry: Entry, unfinished: Unfinished | None
+    ) -> None:
         held = 0
         if not target.store.can_copy_from(source.store):
             held = min(_HELD_EACH if entry.size is None else entry.size, _HELD_EACH)
@@ -132,11 +178,31 @@ class Transfer:
                 progress=self.meter.add,
                 cancel=self.cancel,
                 pause=self.pause,
+                unfinished=unfinished,
             )
 
 
 def _is_link(entry: Entry | None) -> bool:
     return entry is not None and entry.type == "symlink"
+
+
+@contextmanager
+def going_on(transfer: Transfer) -> Iterator[None]:
+    """Close the journal at the end: it stays if the transfer was cut off."""
+    if transfer.journal is None:
+        yield
+        return
+    keep = True
+    try:
+        yield
+        keep = transfer.cut
+    except Cancelled:
+        raise
+    except StorageError as error:
+        keep = error.retryable
+        raise
+    finally:
+        transfer.journal.close(keep=keep)
 
 
 def threads_for(places: Iterable[Place], concurrency: int) -> int:
