@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import queue
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from jupyter_storage.snapshots.helper import Helper
+from jupyter_storage.snapshots.helper import Helper, worthwhile
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.small import Small, read_small
 
@@ -16,7 +16,6 @@ __all__ = ["Batches"]
 
 _MANY = 64  # files in a batch; of 64 KiB at most
 _AHEAD = 3  # batches that the helper has at once
-_WORTH = 512  # files; starting a helper takes as long as these
 
 _T = TypeVar("_T")
 
@@ -36,6 +35,8 @@ class Batches(Generic[_T]):
         self._repository, self._done = repository, done
         self._batch: list[tuple[_T, str, str]] = []
         self._sent: deque[list[tuple[_T, str, str]]] = deque()
+        self._answers: queue.Queue[Sequence[Any] | None] = queue.Queue()
+        self._keys = repository.master_keys
         self._helper: Helper | None = None
         self._seen = 0
 
@@ -59,32 +60,28 @@ class Batches(Generic[_T]):
 
     def _pass_on(self) -> None:
         self._seen += len(self._batch)
-        if self._helper is None and self._seen >= _WORTH and (os.cpu_count() or 1) > 1:
+        if self._helper is None and worthwhile(self._seen):
             with suppress(OSError):
-                self._helper = Helper(self._repository.master_keys)
-        if self._helper is None:
-            self._read()
-            return
-        while self._helper.ready and self._sent:
+                self._helper = Helper("jupyter_storage.snapshots.small", self._keys)
+        while self._sent and not self._answers.empty():
             self._take()
-        if len(self._sent) < _AHEAD:
+        if self._helper is not None and len(self._sent) < _AHEAD:
             batch, self._batch = self._batch, []
             self._sent.append(batch)
-            self._helper.ask([(path, name) for _, path, name in batch])
+            self._helper.ask([(path, name) for _, path, name in batch], self._answers.put)
         else:
             self._read()
 
     def _read(self) -> None:
         batch, self._batch = self._batch, []
-        keys, has = self._repository.master_keys, self._has
         for item, path, name in batch:
-            self._finish(item, read_small(path, name, keys, has))
+            self._finish(item, read_small(path, name, self._keys, self._has))
 
     def _take(self) -> None:
-        assert self._helper is not None  # noqa: S101  there is one if something was sent
-        results = self._helper.take()
-        for (item, _, _), small in zip(self._sent.popleft(), results, strict=True):
-            self._finish(item, small)
+        results = self._answers.get()
+        batch = self._sent.popleft()
+        for (item, _, _), small in zip(batch, results or [None] * len(batch), strict=True):
+            self._finish(item, small and Small(*small))
 
     def _finish(self, item: _T, small: Small | None) -> None:
         if small is not None and small.sealed is not None:

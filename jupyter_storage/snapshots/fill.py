@@ -9,35 +9,51 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Any
 from uuid import uuid4
 
 from jupyter_storage.errors import Cancelled, StorageError
 from jupyter_storage.paths import TEMPORARY_PREFIX
-from jupyter_storage.snapshots.databases import drop_log
+from jupyter_storage.snapshots.helper import Helper, worthwhile
 from jupyter_storage.snapshots.nodes import put_back
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.repository.index import Location
 from jupyter_storage.snapshots.repository.tree import Node
+from jupyter_storage.snapshots.whole import (
+    Blob,
+    Target,
+    is_hole,
+    publish,
+    write_all,
+    write_whole,
+)
 
-__all__ = ["UNDER_WAY", "File", "Filler", "make_way"]
+__all__ = ["UNDER_WAY", "File", "Filler", "in_order"]
 
 UNDER_WAY = f"{TEMPORARY_PREFIX}restored-"
 """How the names of files that are not whole yet begin."""
 
 _READERS = 4
+_SOON = 2**20  # bytes; files up to this come before larger ones
 _GAP = 256 * 2**10  # bytes worth reading too much of to save a request
 _RANGE = 16 * 2**20
+_SMALL = 64 * 2**10  # bytes of a sealed blob that a helper is worth sending
+_MANY = 64  # files in a batch
+_AHEAD = 3  # batches that the helper has at once
 
 
 @dataclass
 class File:
-    """A file under way; ``path`` is where it will be."""
+    """A file under way; ``path`` is where it will be. A ``whole`` one is one blob."""
 
     key: str
     path: str
     node: Node
     temporary: str = ""
     left: int = 0
+    whole: bool = False
 
     @property
     def size(self) -> int:
@@ -70,6 +86,17 @@ class Filler:
         self._cancel = cancel
         self._failing = False
         self._lock = threading.Lock()
+        self._name, self._numbers = f"{UNDER_WAY}{uuid4().hex}", count()
+        self._helper: Helper | None = None
+        self._free = threading.Semaphore(_AHEAD)
+        # Small files take the interpreter's lock from each other: they go one by one.
+        self._turn = threading.Lock()
+        self._problem: BaseException | None = None
+
+    def close(self) -> None:
+        """Give back the second process."""
+        if self._helper is not None:
+            self._helper.close()
 
     def write(self, files: Sequence[File]) -> None:
         """Write some files; no temporary one is left behind.
@@ -78,7 +105,11 @@ class Filler:
         ------
         Cancelled
         """
-        wanted: dict[str, dict[str, tuple[Location, list[_Use]]]] = defaultdict(dict)
+        if self._helper is None and worthwhile(len(files)):
+            with suppress(OSError):
+                keys = self._repository.master_keys
+                self._helper = Helper("jupyter_storage.snapshots.whole", keys)
+        wanted: _Wanted = defaultdict(dict)
         for file in files:
             self._check()
             try:
@@ -86,11 +117,21 @@ class Filler:
             except StorageError as error:
                 self._failed(file.key, error)
                 continue
-            file.left = len(places)
+            file.left, file.whole = len(places), len(places) == 1
             if not places:
                 self._write_empty(file)
             for identifier, place, offset in places:
                 wanted[place.pack].setdefault(identifier, (place, []))[1].append((file, offset))
+        try:
+            self._read_packs(wanted)
+        except BaseException:
+            self._failing = True
+            self.close()
+            raise
+        finally:
+            _remove_temporaries(files)
+
+    def _read_packs(self, wanted: _Wanted) -> None:
         with ThreadPoolExecutor(_READERS, "restore") as pool:
             futures = [
                 pool.submit(self._write_range, pack, part)
@@ -104,8 +145,11 @@ class Filler:
                 self._failing = True
                 pool.shutdown(cancel_futures=True)
                 raise
-            finally:
-                _remove_temporaries(files)
+        for _ in range(_AHEAD):
+            self._free.acquire()
+        self._free.release(_AHEAD)
+        if self._problem is not None:
+            raise self._problem
 
     def _places(self, file: File) -> Iterator[tuple[str, Location, int]]:
         offset = 0
@@ -117,7 +161,7 @@ class Filler:
 
     def _write_empty(self, file: File) -> None:
         try:
-            _begin(file)
+            self._begin(file)
             self._publish(file)
         except OSError as error:
             self._failed(file.key, error)
@@ -132,15 +176,90 @@ class Filler:
             for file in {id(file): file for _, _, uses in blobs for file, _ in uses}.values():
                 self._give_up(file, error)
             return
+        batch: list[_Whole] = []
+        number = 0
         for identifier, place, uses in blobs:
             self._check()
             sealed = content[place.offset - start :][: place.length]
+            blob = Blob(identifier, sealed, place.uncompressed)
+            files = [file for file, _ in uses if file.whole]
+            for begin in range(0, len(files), _MANY):
+                batch.append((blob, files[begin : begin + _MANY]))
+                number += len(batch[-1][1])
+                if number >= _MANY or len(sealed) > _SMALL:
+                    self._write_whole(batch)
+                    batch, number = [], 0
+            if len(files) < len(uses):
+                self._write_parts(blob, [use for use in uses if not use[0].whole])
+        self._write_whole(batch)
+
+    # Files of one blob
+
+    def _write_whole(self, batch: list[_Whole]) -> None:
+        for _, files in batch:
+            for file in files:
+                file.temporary = self._temporary(file)
+        small = all(len(blob.sealed) <= _SMALL for blob, _ in batch)
+        if small and self._helper is not None and self._free.acquire(blocking=False):
+            work = [
+                (
+                    (blob.identifier, bytes(blob.sealed), blob.uncompressed),
+                    [(file.path, file.temporary, file.node) for file in files],
+                )
+                for blob, files in batch
+            ]
+            self._helper.ask(work, partial(self._written, batch))
+        elif small:
+            with self._turn:
+                self._write_here(batch)
+        else:
+            self._write_here(batch)
+
+    def _write_here(self, batch: list[_Whole]) -> None:
+        for blob, files in batch:
+            self._check()
             try:
-                plain = self._repository.decode_blob(identifier, sealed, place.uncompressed)
+                plain = self._repository.decode_blob(*blob)
             except StorageError as error:
-                for file, _ in uses:
+                for file in files:
                     self._give_up(file, error)
                 continue
+            for file in files:
+                try:
+                    write_whole(plain, Target(file.path, file.temporary, file.node))
+                except (OSError, ValueError) as error:
+                    self._give_up(file, error)
+                else:
+                    file.temporary = ""
+                    self._done(file)
+
+    def _written(self, batch: list[_Whole], results: Sequence[Any] | None) -> None:
+        """Take what the helper answered; what it could not write is tried again here."""
+        try:
+            for number, (blob, files) in enumerate(batch):
+                there = results[number] if results is not None else [False] * len(files)
+                for file, well in zip(files, there, strict=True):
+                    if well:
+                        file.temporary = ""
+                        self._done(file)
+                again = [file for file in files if file.temporary]
+                _remove_temporaries(again)
+                if again:
+                    self._write_here([(blob, again)])
+        except BaseException as problem:
+            self._problem = problem
+        finally:
+            self._free.release()
+
+    # Files of several
+
+    def _write_parts(self, blob: Blob, uses: Sequence[_Use]) -> None:
+        try:
+            plain = self._repository.decode_blob(*blob)
+        except StorageError as error:
+            for file, _ in uses:
+                self._give_up(file, error)
+        else:
             for file, offset in uses:
                 self._write(file, offset, plain)
 
@@ -150,15 +269,11 @@ class Filler:
                 if file.left < 0:
                     return
                 if not file.temporary:
-                    _begin(file)
-            # A hole is as good as zeros, and takes no room.
-            if plain.count(0) != len(plain):
+                    self._begin(file)
+            if not is_hole(plain):
                 descriptor = os.open(file.temporary, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
                 try:
-                    view = memoryview(plain)
-                    while view:
-                        written = os.pwrite(descriptor, view, offset)
-                        view, offset = view[written:], offset + written
+                    write_all(descriptor, plain, offset)
                 finally:
                     os.close(descriptor)
             with self._lock:
@@ -171,12 +286,22 @@ class Filler:
         except OSError as error:
             self._give_up(file, error)
 
+    def _begin(self, file: File) -> None:
+        file.temporary = self._temporary(file)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(file.temporary, flags, 0o600)
+        try:
+            os.ftruncate(descriptor, file.size)
+        finally:
+            os.close(descriptor)
+
+    def _temporary(self, file: File) -> str:
+        directory = os.path.dirname(file.path)  # noqa: PTH120
+        return f"{directory}/{self._name}-{next(self._numbers)}"
+
     def _publish(self, file: File) -> None:
         put_back(file.temporary, file.node)
-        make_way(file.path)
-        with suppress(FileNotFoundError):
-            drop_log(file.path)
-        os.replace(file.temporary, file.path)  # noqa: PTH105
+        publish(file.temporary, file.path)
         file.temporary = ""
         self._done(file)
 
@@ -192,21 +317,22 @@ class Filler:
             raise Cancelled("The restore was cancelled")
 
 
-def make_way(path: str) -> None:
-    """Remove an empty directory that is where a file comes; one with files is an error."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        os.rmdir(path)  # noqa: PTH106
+def in_order(files: Sequence[File], first: Sequence[str]) -> Iterator[list[File]]:
+    """Files in groups: what a person has open, notebooks (the last edited first), small, large.
 
-
-def _begin(file: File) -> None:
-    directory = os.path.dirname(file.path)  # noqa: PTH120
-    file.temporary = f"{directory}/{UNDER_WAY}{uuid4().hex}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(file.temporary, flags, 0o600)
-    try:
-        os.ftruncate(descriptor, file.size)
-    finally:
-        os.close(descriptor)
+    Inside a group the packs decide, so that each is read as a whole.
+    """
+    named = set(first)
+    groups: tuple[list[File], ...] = ([], [], [], [])
+    for file in files:
+        if file.key in named:
+            groups[0].append(file)
+        elif file.key.endswith(".ipynb"):
+            groups[1].append(file)
+        else:
+            groups[2 if file.size <= _SOON else 3].append(file)
+    groups[1].sort(key=lambda file: file.node.get("mtime", ""), reverse=True)
+    return (group for group in groups if group)
 
 
 def _remove_temporaries(files: Sequence[File]) -> None:
@@ -218,6 +344,8 @@ def _remove_temporaries(files: Sequence[File]) -> None:
 
 _Use = tuple[File, int]
 _Blob = tuple[str, Location, list[_Use]]
+_Wanted = dict[str, dict[str, tuple[Location, list[_Use]]]]
+_Whole = tuple[Blob, list[File]]
 
 
 def _ranges(blobs: dict[str, tuple[Location, list[_Use]]]) -> list[list[_Blob]]:

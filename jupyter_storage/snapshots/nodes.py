@@ -187,15 +187,21 @@ def put_back(path: str | int, node: Node, *, link: bool = False) -> None:
         user may not set, is passed over, as ``cp -a`` does.
     """
     here: dict[str, Any] = {"follow_symlinks": False} if link else {}
-    if os.geteuid() == 0:
+    status = os.stat(path, **here)  # noqa: PTH116
+    owner = (node.get("uid", 0), node.get("gid", 0))
+    # What is right already is left alone: each step is one for the file system's journal.
+    right = (status.st_uid, status.st_gid) == owner or os.geteuid() != 0
+    if not right:
         with suppress(OSError):
-            os.chown(path, node.get("uid", 0), node.get("gid", 0), **here)
+            os.chown(path, *owner, **here)
     for attribute in node.get("extended_attributes") or ():
         with suppress(OSError, ValueError):
             value = base64.b64decode(attribute["value"] or "")
             os.setxattr(path, attribute["name"], value, **here)
-    if not link:
-        os.chmod(path, from_go_mode(node.get("mode", 0)))  # noqa: PTH101
+    mode = from_go_mode(node.get("mode", 0))
+    # A new owner takes away the bits that stand for the old one.
+    if not link and not (right and stat.S_IMODE(status.st_mode) == mode):
+        os.chmod(path, mode)  # noqa: PTH101
     times = (from_text(node["atime"]), from_text(node["mtime"]))
     os.utime(path, ns=times, **here)
 

@@ -29,12 +29,13 @@ from jupyter_storage.errors import (
 from jupyter_storage.paths import is_below
 from jupyter_storage.records import ConflictPolicy, Failure, RestoreRecord
 from jupyter_storage.snapshots.databases import has_log
-from jupyter_storage.snapshots.fill import File, Filler, make_way
+from jupyter_storage.snapshots.fill import File, Filler, in_order
 from jupyter_storage.snapshots.nodes import printable, put_back, same_file
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.times import from_text
 from jupyter_storage.snapshots.repository.tree import Node, link_target, node_name
 from jupyter_storage.snapshots.views import subtree
+from jupyter_storage.snapshots.whole import make_way
 
 __all__ = ["Progress", "restore"]
 
@@ -43,7 +44,6 @@ Progress = Callable[[int, int], None]
 
 _OPEN_MODE = 0o700
 _MOST_FAILURES = 1000
-_SMALL = 2**20  # bytes; files up to this come before larger ones
 _SOCKETS_AND_DEVICES = frozenset({"socket", "dev", "chardev"})
 
 
@@ -245,13 +245,15 @@ class _Restore:
     def write_files(self, first: Sequence[str]) -> None:
         """Write the content of all files, in the order in which people miss them."""
         filler = Filler(self._repository, self._done, self._fail, self._cancel)
-        for files in _in_order(self._plain, first):
-            wanted = []
-            for file in files:
-                self._check()
-                if not self._stays(file.key, file.node):
-                    wanted.append(file)
-            filler.write(wanted)
+        try:
+            for files in in_order(self._plain, first):
+                filler.write([file for file in files if self._is_wanted(file)])
+        finally:
+            filler.close()
+
+    def _is_wanted(self, file: File) -> bool:
+        self._check()
+        return not self._stays(file.key, file.node)
 
     def _is_there(self, key: str, node: Node) -> bool:
         """Whether the same version is there already; of a file, as its size and time say."""
@@ -386,24 +388,6 @@ class _Restore:
             error = StorageError(f"It cannot be restored: {error}", path=key)
         with self._lock:
             self.failures.append(Failure(printable(key), error.kind, error.message, error.hint))
-
-
-def _in_order(files: Sequence[File], first: Sequence[str]) -> Iterator[list[File]]:
-    """Files in groups: what a person has open, notebooks (the last edited first), small, large.
-
-    Inside a group the packs decide, so that each is read as a whole.
-    """
-    named = set(first)
-    groups: tuple[list[File], ...] = ([], [], [], [])
-    for file in files:
-        if file.key in named:
-            groups[0].append(file)
-        elif file.key.endswith(".ipynb"):
-            groups[1].append(file)
-        else:
-            groups[2 if file.size <= _SMALL else 3].append(file)
-    groups[1].sort(key=lambda file: file.node.get("mtime", ""), reverse=True)
-    return (group for group in groups if group)
 
 
 def _checked(name: str, seen: set[str]) -> str:

@@ -1,35 +1,30 @@
 """Small files: read, described and sealed, each in one go and with few steps.
 
 Of many small files it is the steps that cost, not the bytes. ``python -m
-jupyter_storage.snapshots.small`` does the same in a process of its own: it reads the keys, then
-lists of files, and answers each with a list of what came of them; see
-:class:`~jupyter_storage.snapshots.helper.Helper`.
+jupyter_storage.snapshots.small`` does the same in a process of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
-import marshal
 import os
 import stat
-import struct
-import sys
 from collections.abc import Callable
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
 from jupyter_storage.snapshots.databases import is_database
+from jupyter_storage.snapshots.helper import serve
 from jupyter_storage.snapshots.nodes import attributes_of, file_text
 from jupyter_storage.snapshots.repository.crypto import Keys
 from jupyter_storage.snapshots.repository.packs import seal_blob
 
-__all__ = ["LARGEST", "Small", "main", "read_small", "receive", "send"]
+__all__ = ["LARGEST", "Small", "main", "read_small"]
 
 LARGEST = 64 * 2**10
 """Bytes of a file that counts as small."""
 
 # O_NONBLOCK: it may have become a named pipe, whose other end never comes.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_LENGTH = struct.Struct("<Q")
 
 
 class Small(NamedTuple):
@@ -110,39 +105,20 @@ def read_small(path: str, name: str, keys: Keys, has: Callable[[bytes], bool]) -
     return Small(text, size, before.st_nlink, identifier, *seal_blob(keys, "data", plain))
 
 
-def send(file: IO[bytes], message: Any) -> None:
-    """Write a message of plain values into a pipe."""
-    content = marshal.dumps(message)
-    file.write(_LENGTH.pack(len(content)) + content)
-    file.flush()
-
-
-def receive(file: IO[bytes]) -> Any:
-    """Read a message from a pipe; None where there is no other."""
-    length = file.read(_LENGTH.size)
-    if len(length) < _LENGTH.size:
-        return None
-    content = file.read(*_LENGTH.unpack(length))
-    # The other end is a process of our own, and runs the same Python.
-    return marshal.loads(content)  # noqa: S302
-
-
-def main() -> int:
-    """Serve until the input ends."""
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    keys = Keys(*receive(requests))
+def main() -> None:
+    """Read small files for another process; see :class:`Helper`."""
     # What was sealed once went to the other end, which keeps it.
     sealed: set[bytes] = set()
-    while (files := receive(requests)) is not None:
-        results = []
-        for path, name in files:
-            small = read_small(path, name, keys, sealed.__contains__)
-            if small is not None:
-                sealed.add(small.identifier)
-            results.append(small and tuple(small))
-        send(answers, results)
-    return 0
+
+    def read(keys: Keys, file: tuple[str, str]) -> tuple[object, ...] | None:
+        small = read_small(*file, keys, sealed.__contains__)
+        if small is None:
+            return None
+        sealed.add(small.identifier)
+        return tuple(small)
+
+    serve(read)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

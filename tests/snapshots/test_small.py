@@ -78,9 +78,8 @@ def test_what_needs_care_is_left_to_others(tmp_path):
 @pytest.fixture
 def many(project, monkeypatch):
     """More files than one process reads, half of them twice."""
-    monkeypatch.setattr(batches, "_WORTH", 1)
+    monkeypatch.setattr(batches, "worthwhile", lambda files: files > 10)
     monkeypatch.setattr(batches, "_MANY", 8)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     for number in range(600):
         path = project / f"d{number % 7}/e{number % 3}/f{number}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +91,9 @@ def test_a_second_process_reads_the_same(many, open_repository, restic, tmp_path
     asked = []
     ask = helper.Helper.ask
     monkeypatch.setattr(
-        helper.Helper, "ask", lambda self, files: asked.extend(files) or ask(self, files)
+        helper.Helper,
+        "ask",
+        lambda self, files, answer: asked.extend(files) or ask(self, files, answer),
     )
     record = capture(open_repository(), many)
     assert asked
@@ -107,11 +108,11 @@ def test_a_second_process_that_dies_costs_nothing_but_time(
 ):
     ask, killed = helper.Helper.ask, []
 
-    def dying(self, files):
-        ask(self, files)
+    def dying(self, files, answer):
+        ask(self, files, answer)
         if not killed:
-            os.kill(self._process.pid, signal.SIGKILL)
-            killed.append(self._process.pid)
+            os.kill(self.pid, signal.SIGKILL)
+            killed.append(self.pid)
 
     monkeypatch.setattr(helper.Helper, "ask", dying)
     record = capture(open_repository(), many)

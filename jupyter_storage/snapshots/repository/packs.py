@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jupyter_storage.errors import ChecksumMismatch
-from jupyter_storage.snapshots.repository.compression import compress
+from jupyter_storage.snapshots.repository.compression import CHECK, compress, decompress
 from jupyter_storage.snapshots.repository.crypto import OVERHEAD, Keys, digest
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Packer",
     "decode_header",
     "header_length",
+    "open_blob",
     "pack_size",
     "seal_blob",
 ]
@@ -85,6 +86,16 @@ def seal_blob(keys: Keys, kind: BlobType, plain: bytes) -> tuple[bytes, int]:
     if len(compressed) < len(plain) or kind == "tree":
         return keys.seal(compressed), len(plain)
     return keys.seal(plain), 0
+
+
+def open_blob(keys: Keys, identifier: str, sealed: bytes | memoryview, uncompressed: int) -> bytes:
+    """Undo :func:`seal_blob`; raises ChecksumMismatch if the blob is not what its ID says."""
+    plain = keys.open(sealed)
+    if uncompressed:
+        plain = decompress(plain, uncompressed, identifier)
+    if digest(plain).hex() != identifier:
+        raise ChecksumMismatch("A blob is damaged", path=identifier, hint=CHECK)
+    return plain
 
 
 class Packer:

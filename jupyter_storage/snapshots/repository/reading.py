@@ -7,10 +7,9 @@ from collections import OrderedDict
 
 from jupyter_storage.errors import ChecksumMismatch
 from jupyter_storage.snapshots.repository.catalog import Catalog
-from jupyter_storage.snapshots.repository.compression import decompress
 from jupyter_storage.snapshots.repository.crypto import digest
 from jupyter_storage.snapshots.repository.files import CHECK, Files, pack_key
-from jupyter_storage.snapshots.repository.packs import BlobType
+from jupyter_storage.snapshots.repository.packs import BlobType, open_blob
 
 __all__ = ["BlobReader"]
 
@@ -45,12 +44,7 @@ class BlobReader:
 
     def decode(self, identifier: str, sealed: bytes | memoryview, uncompressed: int) -> bytes:
         """Turn a sealed blob into the plain one; raises ChecksumMismatch if it is damaged."""
-        plain = self._files.keys.open(sealed)
-        if uncompressed:
-            plain = decompress(plain, uncompressed, identifier)
-        if digest(plain).hex() != identifier:
-            raise ChecksumMismatch("A blob is damaged", path=identifier, hint=CHECK)
-        return plain
+        return open_blob(self._files.keys, identifier, sealed, uncompressed)
 
     def forget(self) -> None:
         """Drop what is kept in memory: it may be gone in the repository."""

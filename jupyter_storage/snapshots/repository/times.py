@@ -9,9 +9,7 @@ from functools import lru_cache
 
 __all__ = ["from_text", "now", "to_datetime", "to_text"]
 
-_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):(\d\d))"
-)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):(\d\d))")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # Go's JSON holds the years 0 to 9999, Python's datetime begins with year 1.
 _FIRST = int((datetime(1, 1, 1, tzinfo=timezone.utc) - _EPOCH).total_seconds())
@@ -53,14 +51,20 @@ def from_text(text: str) -> int:
     match = _TIME.fullmatch(text)
     if match is None:
         raise ValueError(f"no time: {text!r}")
-    year, month, day, hour, minute, second = map(int, match.groups()[:6])
+    second, fraction, sign, hours, minutes = match.groups()
+    seconds = _seconds(second)
+    if sign:
+        offset = int(hours) * 3600 + int(minutes) * 60
+        seconds += offset if sign == "-" else -offset
+    return seconds * 10**9 + int((fraction or "0").ljust(9, "0"))
+
+
+@lru_cache(4096)
+def _seconds(text: str) -> int:
+    year, month, day, hour, minute, second = map(int, re.split("[-T:]", text))
     # Year 0 is Go's way to say 'before the first year'.
     moment = datetime(max(year, 1), month, day, hour, minute, min(second, 59), tzinfo=timezone.utc)
-    seconds = (moment - _EPOCH) // timedelta(seconds=1)
-    if match[8]:
-        offset = int(match[9]) * 3600 + int(match[10]) * 60
-        seconds += offset if match[8] == "-" else -offset
-    return seconds * 10**9 + int((match[7] or "0").ljust(9, "0"))
+    return (moment - _EPOCH) // timedelta(seconds=1)
 
 
 def to_datetime(nanoseconds: int) -> datetime:
