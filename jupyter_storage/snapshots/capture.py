@@ -228,7 +228,8 @@ def _described(
         removed = max(0, known - (walk.totals.files - walk.new))
     return Snapshot(
         id="",
-        time=now(),
+        # A clock that was put back must not make this older than what it follows.
+        time=max(now(), parent.time + 1000) if parent else now(),
         tree=tree,
         paths=(str(project).encode("utf-8", "surrogateescape").decode("utf-8", "replace"),),
         hostname=socket.gethostname(),

@@ -151,6 +151,9 @@ class _Interruptible:
             raise Conflict("A snapshot was to be taken", hint="It goes on later by itself.")
         self._hold()
 
+    def fence(self) -> None:
+        self._hold.fence()
+
     def alone(self) -> bool:
         return self._hold.alone()
 

@@ -29,7 +29,8 @@ class Fault:
         answer is lost. ``refused``: it is not done. ``twice``: the connection does it a second
         time, and gives the answer to that. ``late``: a copy of the request was on its way all the
         time, and arrives when everything is over. ``down``: the store is away from then on.
-        ``stale``: from then on, lists are those of an earlier time. ``meanwhile``: somebody else
+        ``stale``: from then on, lists are those of an earlier time; ``stale_once``: that
+        one. ``meanwhile``: somebody else
         gets to work just before it.
     verbs : set of str
         Which operations count.
@@ -58,8 +59,8 @@ class Fault:
             here = False
             if verb in self.verbs:
                 here, self.count = self.count == self.at, self.count + 1
-            if self.how == "stale":
-                return stale() if self.met and stale is not None else action()
+            if stale is not None and (here or (self.met and self.how == "stale")):
+                action = stale if self.how.startswith("stale") else action
             return getattr(self, f"_{self.how}")(key, action) if here else action()
 
     def settle(self):
@@ -94,6 +95,11 @@ class Fault:
     def _down(self, key, action):
         self.down = True
         self._refused(key, action)
+
+    def _stale(self, key, action):
+        return action()
+
+    _stale_once = _stale
 
     def _meanwhile(self, key, action):
         self.past()

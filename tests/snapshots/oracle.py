@@ -66,7 +66,8 @@ class Restic:
         return [self._begin(version, words) for version in programs()]
 
     def end_check(self, running: list[subprocess.Popen]) -> None:
-        for (output, error), version in zip(map(self._output, running), programs(), strict=True):
+        outputs = [self._output(each) for each in running]
+        for (output, error), version in zip(outputs, programs(), strict=True):
             assert not error, f"restic {version}: {output}"
             assert "no errors were found" in output, f"restic {version}: {output}"
 

@@ -71,7 +71,7 @@ def check(
     # Snapshots before the index, and that before the packs: what a listed one needs is there.
     snapshots = _snapshots(parts, found)
     packs, whole = _index(parts, found)
-    sizes = pack_sizes(parts.files)
+    sizes = pack_sizes(parts.files, packs)
     _compare(packs, sizes, found)
     if whole:
         parts.catalog.refresh()

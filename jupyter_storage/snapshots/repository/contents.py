@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from jupyter_storage.errors import NotFound
 from jupyter_storage.snapshots.repository.catalog import Catalog
-from jupyter_storage.snapshots.repository.files import Files
+from jupyter_storage.snapshots.repository.files import Files, pack_key
 from jupyter_storage.snapshots.repository.index import decode_index
 from jupyter_storage.snapshots.repository.locks import Hold
 from jupyter_storage.snapshots.repository.packs import BlobType, PackedBlob
@@ -36,17 +38,33 @@ class Parts:
     writer: BlobWriter
 
 
-def pack_sizes(files: Files) -> dict[str, int]:
-    """List the packs that are there, with their sizes."""
+def pack_sizes(files: Files, known: Iterable[str]) -> dict[str, int]:
+    """List the packs that are there, with their sizes.
+
+    Parameters
+    ----------
+    files : Files
+    known : iterable of str
+        Packs that should be there. A list may be behind: who is not in it is looked for by name.
+    """
+    sizes: dict[str, int] = {}
+    # An object store has no directory before there is something in it.
+    with suppress(NotFound):
+        for entry in files.store.walk("data"):
+            if entry.type == "file" and len(entry.name) == 64:
+                sizes[entry.name] = entry.size or 0
+    with ThreadPoolExecutor(AT_ONCE, "packs") as pool:
+        for name, size in pool.map(partial(_size, files), set(known) - sizes.keys()):
+            if size is not None:
+                sizes[name] = size
+    return sizes
+
+
+def _size(files: Files, pack: str) -> tuple[str, int | None]:
     try:
-        return {
-            entry.name: entry.size or 0
-            for entry in files.store.walk("data")
-            if entry.type == "file" and len(entry.name) == 64
-        }
+        return pack, files.store.stat(pack_key(pack)).size or 0
     except NotFound:
-        # An object store has no directory before there is something in it.
-        return {}
+        return pack, None
 
 
 def listed_packs(files: Files, names: Iterable[str]) -> Packs:

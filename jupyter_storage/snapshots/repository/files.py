@@ -10,10 +10,11 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.errors import ChecksumMismatch, NotFound, StorageError
+from jupyter_storage.errors import ChecksumMismatch, Conflict, NotFound, StorageError
 from jupyter_storage.snapshots.repository.cache import Cache
 from jupyter_storage.snapshots.repository.compression import CHECK, compress, decompress
 from jupyter_storage.snapshots.repository.crypto import Keys, digest
@@ -21,6 +22,7 @@ from jupyter_storage.stores.store import Store
 
 __all__ = ["CHECK", "Files", "list_names", "pack_key"]
 
+_PUBLISHED = frozenset({"index", "snapshots"})
 _TRIES = 4
 _PAUSE = 0.25  # seconds before the second try; then twice that
 
@@ -36,14 +38,24 @@ class Files:
         The master keys.
     cache : Path or None
         Directory for copies of small files.
+
+    Attributes
+    ----------
+    fences : list of callable
+        Of the locks that are held: each raises Conflict where others may have taken us for dead.
     """
 
     def __init__(self, store: Store, keys: Keys, cache: Path | None) -> None:
         self.store, self.keys, self.cache = store, keys, Cache(cache)
+        self.fences: list[Callable[[], None]] = []
 
     def list(self, kind: str) -> list[str]:
         """List the IDs of files of one kind."""
         return list_names(self.store, kind)
+
+    def list_times(self, kind: str) -> dict[str, datetime | None]:
+        """List the IDs of files of one kind, and when they were written by the store's clock."""
+        return _times(self.store, kind)
 
     def save_unpacked(self, kind: str, value: Any) -> str:
         """Write a file of JSON, compressed and sealed, and return its ID."""
@@ -65,7 +77,10 @@ class Files:
         """Write a small file, compressed and sealed, and return its ID."""
         sealed = self.keys.seal(b"\x02" + compress(plain))
         name = digest(sealed).hex()
-        self.put(f"{kind}/{name}", sealed)
+        if kind in _PUBLISHED:
+            self._publish(f"{kind}/{name}", sealed)
+        else:
+            self.put(f"{kind}/{name}", sealed)
         if kind != "locks":
             self.cache.write(kind, name, sealed)
         return name
@@ -90,6 +105,21 @@ class Files:
         if plain[:1] in (b"{", b"["):
             return plain
         return decompress(plain[1:], 0, f"{kind}/{identifier}")
+
+    def _publish(self, key: str, content: bytes) -> None:
+        """Write what others build upon from now on."""
+        self._confirm()
+        self.put(key, content)
+        try:
+            self._confirm()
+        except Conflict:
+            # The machine slept while this was on its way: what it needs may be gone.
+            self.remove(key)
+            raise
+
+    def _confirm(self) -> None:
+        for fence in tuple(self.fences):
+            fence()
 
     def put(self, key: str, content: bytes) -> None:
         """Write a file whole, several times if need be."""
@@ -136,14 +166,18 @@ def pack_key(pack: str) -> str:
 
 def list_names(store: Store, directory: str) -> list[str]:
     """Names in one directory; none where the directory does not exist yet."""
-    names: list[str] = []
+    return list(_times(store, directory))
+
+
+def _times(store: Store, directory: str) -> dict[str, datetime | None]:
+    found: dict[str, datetime | None] = {}
     cursor: str | None = None
     while True:
         try:
             page = store.list(directory, cursor=cursor)
         except NotFound:
-            return names
-        names += [entry.name for entry in page.entries if len(entry.name) == 64]
+            return found
+        found |= {entry.name: entry.modified for entry in page.entries if len(entry.name) == 64}
         cursor = page.cursor
         if cursor is None:
-            return names
+            return found

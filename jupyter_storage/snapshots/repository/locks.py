@@ -7,6 +7,9 @@ design document, "Locks".
 restic removes the locks of processes on its own host that are dead. In containers hosts share
 names and process IDs, so we do it differently: every lock that we hold is also a locked file in
 ``records``; where the kernel lets go of that file, its process is gone, and so may the lock.
+
+A lock says when it was written, by the clock of its machine, which may be wrong. So its age is
+taken from the store: from when the store got it, to when it got ours.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +48,9 @@ class Hold(Protocol):
             If the lock could not be renewed and may be gone.
         """
 
+    def fence(self) -> None:
+        """As calling it, but without a look at the store, which may be due."""
+
     def alone(self) -> bool:
         """Whether nobody else holds a lock; whoever takes one now waits 0.2 s before he works."""
 
@@ -57,8 +64,8 @@ class LockFiles(Protocol):
     def load_unpacked(self, kind: str, identifier: str) -> Any:
         """Read a file."""
 
-    def list_files(self, kind: str) -> list[str]:
-        """List the IDs of files."""
+    def list_times(self, kind: str) -> dict[str, datetime | None]:
+        """List the IDs of files, and when the store got them."""
 
     def delete_file(self, kind: str, identifier: str) -> None:
         """Delete a file."""
@@ -133,6 +140,9 @@ class _Lock:
 
     def __call__(self) -> None:
         self.look_again()
+        self.fence()
+
+    def fence(self) -> None:
         if _elapsed() - self._renewed > _STALE / 10**9 - 60:
             raise Conflict(
                 "The repository's lock could not be renewed for half an hour",
@@ -160,6 +170,8 @@ class _Lock:
         while not self._done.wait(_REFRESH):
             # The next round tries again; confirm() knows when it is too late.
             with self._renewal, suppress(StorageError):
+                # Who slept for too long and was taken for dead must not come back to life.
+                self.fence()
                 old, record = self.identifier, self._record
                 self.identifier = self._write()
                 self._files.delete_file("locks", old)
@@ -211,14 +223,14 @@ def _sweep(files: LockFiles, records: Path) -> None:
 
 
 def _look(files: LockFiles, exclusive: bool, ours: frozenset[str]) -> None:
-    for identifier in files.list_files("locks"):
-        if identifier in ours:
-            continue
+    written = files.list_times("locks")
+    present = max((time for name in ours if (time := written.get(name))), default=None)
+    for identifier in written.keys() - ours:
         try:
             lock = files.load_unpacked("locks", identifier)
         except NotFound:
             continue
-        if now() - from_text(lock["time"]) > _STALE:
+        if _age(from_text(lock["time"]), written[identifier], present) > _STALE:
             continue
         if exclusive or lock.get("exclusive"):
             who = f"{lock.get('username')}@{lock.get('hostname')}, process {lock.get('pid')}"
@@ -226,3 +238,13 @@ def _look(files: LockFiles, exclusive: bool, ours: frozenset[str]) -> None:
                 f"The snapshot repository is locked by {who}",
                 hint="Wait until it has finished. If it died, run 'restic unlock'.",
             )
+
+
+def _age(said: int, written: datetime | None, present: datetime | None) -> int:
+    """Nanoseconds since a lock was written; where ours is not there yet, as far as we know."""
+    if written is None:
+        return now() - said
+    moment = int(written.timestamp() * 10**9)
+    if present is None:
+        return now() - min(said, moment)
+    return int(present.timestamp() * 10**9) - moment

@@ -3,7 +3,8 @@
 A pass runs under restic's exclusive lock. It deletes a pack only if nothing needs it now and a
 pass at least 24 hours ago, by the store's clock, found the same, as did all passes in between: a
 machine that slept through its lock has a day to finish what it was writing. Packs that are used in
-part, and wasteful, are written anew; the old ones wait for the second pass as well.
+part, and wasteful, are written anew; the old ones wait for the second pass as well, and stay in
+the index until then: somebody may be writing a snapshot that needs more of them.
 
 The order is what keeps the repository whole at any moment: new packs and their index, then the
 index without what goes, then the old index files, then the packs.
@@ -11,7 +12,7 @@ index without what goes, then the old index files, then the packs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -64,7 +65,9 @@ class _Plan:
     wanted: dict[str, set[bytes]] = field(default_factory=dict)
 
 
-def prune(parts: Parts, marks: Marks, needed: Needed, hold: Hold) -> PruneRecord:
+def prune(
+    parts: Parts, marks: Marks, needed: Needed, hold: Hold, confirm: Callable[[], None]
+) -> PruneRecord:
     """Make one pass.
 
     Parameters
@@ -77,6 +80,8 @@ def prune(parts: Parts, marks: Marks, needed: Needed, hold: Hold) -> PruneRecord
         All that snapshots hold.
     hold : Hold
         An exclusive lock.
+    confirm : Callable
+        Called before anything goes; raises where ``needed`` may not be all.
 
     Returns
     -------
@@ -88,16 +93,17 @@ def prune(parts: Parts, marks: Marks, needed: Needed, hold: Hold) -> PruneRecord
         If something that snapshots need is not there. Then nothing is deleted.
     """
     time = marks.clock()
-    sizes = pack_sizes(parts.files)
-    plan = _plan(parts, needed, sizes)
     earlier = marks.read()
+    listed = _listed(parts, earlier)
+    sizes = pack_sizes(parts.files, listed)
+    plan = _plan(parts, listed, needed, sizes)
     deleted = plan.unneeded & _ripe(earlier, time)
     repacked = sum(sizes[pack] for pack in plan.repack)
     before = parts.writer.bytes_packed
     if plan.repack:
         _repack(parts, plan, hold)
-    hold()
-    _rewrite_index(parts, plan.repack | plan.lost | deleted)
+    confirm()
+    _rewrite_index(parts, plan.lost | deleted)
     hold()
     _delete(parts.files, deleted)
     left = frozenset((plan.unneeded | plan.repack) - deleted)
@@ -118,8 +124,14 @@ def prune(parts: Parts, marks: Marks, needed: Needed, hold: Hold) -> PruneRecord
     )
 
 
-def _plan(parts: Parts, needed: Needed, sizes: Mapping[str, int]) -> _Plan:
-    listed = listed_packs(parts.files, parts.catalog.known)
+def _listed(parts: Parts, earlier: Sequence[Mark]) -> Packs:
+    """Packs of the index; those that wait to be deleted come after what replaced them."""
+    packs = listed_packs(parts.files, parts.catalog.known)
+    waiting = frozenset[str]().union(*(mark.packs for mark in earlier))
+    return dict(sorted(packs.items(), key=lambda item: item[0] in waiting))
+
+
+def _plan(parts: Parts, listed: Packs, needed: Needed, sizes: Mapping[str, int]) -> _Plan:
     missing = {kind: set(blobs) for kind, blobs in needed.items()}
     plan = _Plan(listed, sizes.keys() - listed.keys(), set(), set())
     for pack, blobs in listed.items():

@@ -39,7 +39,7 @@ def repair_index(parts: Parts, hold: Hold) -> RepairRecord:
         An exclusive lock.
     """
     old, listed, unreadable = _old_index(parts)
-    sizes = pack_sizes(parts.files)
+    sizes = pack_sizes(parts.files, listed)
     good: Packs = {
         pack: blobs for pack, blobs in listed.items() if sizes.get(pack) == pack_size(blobs)
     }

@@ -6,13 +6,14 @@ A crash leaves packs or indexes that nobody needs, never a snapshot that lacks s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.errors import NotFound
+from jupyter_storage.errors import Conflict, NotFound
 from jupyter_storage.snapshots.repository.catalog import Catalog
 from jupyter_storage.snapshots.repository.check import check
 from jupyter_storage.snapshots.repository.contents import Parts, needed_blobs
@@ -106,17 +107,28 @@ class Repository:
         """Where it is."""
         return self._files.store.uri
 
+    @contextmanager
     def lock(
         self, *, exclusive: bool = False, records: Path | None = None, patient: bool = False
-    ) -> AbstractContextManager[Hold]:
+    ) -> Iterator[Hold]:
         """Hold a lock of the repository; see :func:`hold_lock`."""
-        return hold_lock(self, exclusive=exclusive, records=records, patient=patient)
+        with hold_lock(self, exclusive=exclusive, records=records, patient=patient) as hold:
+            fence = hold.fence
+            self._files.fences.append(fence)
+            try:
+                yield hold
+            finally:
+                self._files.fences.remove(fence)
 
     # Small files: index, snapshots, locks
 
     def list_files(self, kind: str) -> list[str]:
         """List the IDs of files of one kind."""
         return self._files.list(kind)
+
+    def list_times(self, kind: str) -> dict[str, datetime | None]:
+        """List the IDs of files of one kind, and when the store got them."""
+        return self._files.list_times(kind)
 
     def save_unpacked(self, kind: str, value: Any) -> str:
         """Write a file of JSON; see :meth:`Files.save_unpacked`."""
@@ -231,10 +243,22 @@ class Repository:
         ------
         ChecksumMismatch, NotFound
             If something that snapshots need is not there. Then nothing is deleted.
+        Conflict
+            If a snapshot appears meanwhile, which the list lacked. Neither then.
         """
         snapshots = self.snapshots()
         self.refresh()
-        return prune(self._parts, marks, needed_blobs(self, snapshots, hold), hold)
+        needed = needed_blobs(self, snapshots, hold)
+
+        def confirm() -> None:
+            hold()
+            if set(self.list_files("snapshots")) - {snapshot.id for snapshot in snapshots}:
+                raise Conflict(
+                    "There are more snapshots than the store had listed before",
+                    hint="Nothing was deleted. Try again later.",
+                )
+
+        return prune(self._parts, marks, needed, hold, confirm)
 
     def check(
         self, *, percent: float = 0.0, progress: Callable[[int, int], None] | None = None
