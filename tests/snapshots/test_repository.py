@@ -116,14 +116,17 @@ def test_a_forgotten_index_makes_us_forget(open_repository, store, restic):
     assert not repository.has_blob("data", identifier)
 
 
-def test_others_wait_while_restic_prunes(open_repository, restic):
+def test_others_wait_while_restic_prunes(open_repository, restic, store):
     repository = open_repository()
     lock = {"time": to_text(now()), "exclusive": True, "hostname": "far", "username": "u", "pid": 1}
     identifier = repository.save_unpacked("locks", lock)
     with pytest.raises(Conflict, match="locked by u@far"), repository.lock():
         pass
     repository.delete_file("locks", identifier)
-    stale = repository.save_unpacked("locks", {**lock, "time": to_text(now() - 31 * 60 * 10**9)})
+    half_an_hour = 31 * 60
+    moment = now() - half_an_hour * 10**9
+    stale = repository.save_unpacked("locks", {**lock, "time": to_text(moment)})
+    os.utime(store.root / "locks" / stale, ns=(moment, moment))
     with repository.lock() as confirm:
         confirm()
         assert len(repository.list_files("locks")) == 2
