@@ -15,6 +15,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from jupyter_storage.errors import InvalidRequest, NotFound, StorageError
+from jupyter_storage.paths import clean_key, contained, join
 from jupyter_storage.redact import redact
 from jupyter_storage.server.document import request_validator
 from jupyter_storage.server.wire import describe_error, encode
@@ -95,6 +96,30 @@ class StorageHandler(ExtensionHandlerMixin, APIHandler):
     def tier_paths(self, paths: Sequence[str]) -> list[str]:
         """Check many paths; see :meth:`tier_path`."""
         return [self.tier_path(path) for path in paths]
+
+    def any_path(self, path: str, *, into: bool = False) -> str:
+        """Check a path on a tier, or one of the server's root directory: ``./relative/path``.
+
+        Parameters
+        ----------
+        path : str
+            As the page sends it.
+        into : bool
+            Whether something is put into it: then no link may lead out of the root directory.
+
+        Raises
+        ------
+        InvalidPath
+            If it leaves the root directory.
+        NotFound
+            If there is no such tier.
+        """
+        if not path.startswith("./"):
+            return self.tier_path(path)
+        root = self.service.settings.project.resolve()
+        key = clean_key(path.removeprefix("./"))
+        # The last part of a contained path is not resolved.
+        return str(contained(root, join(key, "-")).parent if into else contained(root, key))
 
     def on_tier(self, name: str, key: str) -> str:
         """Make the path of something on a tier, as the service takes it; see `tier_path`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.records import ConflictPolicy
 from jupyter_storage.server.handler import StorageHandler, authenticated, authorized
@@ -23,15 +25,16 @@ class TransfersHandler(StorageHandler):
     async def post(self) -> None:
         """Start a transfer, or say what it would do."""
         body = await self.body("TransferRequest")
-        sources = await self.call(self.tier_paths, body["sources"])
         force = body.get("force", False)
         if body["operation"] == "delete":
             if body.get("dry_run"):
                 raise InvalidRequest("A deletion has no dry run", hint="List the directory.")
+            sources = await self.call(self.tier_paths, body["sources"])
             record = await self.call(self.service.remove, sources, recursive=True, force=force)
             await self.reply(record, 202)
             return
-        target = self.tier_path(body["destination"])
+        sources = await self.call(self._sources, body["sources"])
+        target = await self.call(self.any_path, body["destination"], into=True)
         options = {
             "recursive": True,
             "into": True,
@@ -46,6 +49,9 @@ class TransfersHandler(StorageHandler):
             self.service.copy, sources, target, move=move, force=force, **options
         )
         await self.reply(record, 202)
+
+    def _sources(self, paths: Sequence[str]) -> list[str]:
+        return [self.any_path(path) for path in paths]
 
 
 class TransferHandler(StorageHandler):

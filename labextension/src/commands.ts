@@ -17,12 +17,14 @@ import {
 } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 
-import { askConflict, askName, confirmDelete, pasteMessage } from './dialogs';
+import { codeFor, LIBRARIES, type Library } from './code';
+import { askName, confirmDelete } from './dialogs';
 import { readInput } from './dnd';
 import { explain } from './errors';
 import { storageIcon, uploadFolderIcon } from './icons';
 import type { StorageModel } from './model';
-import { formatPath, isBelow, joinKeys, nameOf, parentKey, parsePath } from './paths';
+import { paste } from './pasting';
+import { addressOf, formatPath, joinKeys, parentKey, parsePath } from './paths';
 import type { IEntry } from './records';
 import { CommandIDs } from './tokens';
 
@@ -205,7 +207,16 @@ export function addCommands(
     async () => {
       const clipboard = model.clipboard;
       if (clipboard) {
-        await paste(model, clipboard.operation, clipboard.paths, browser.path, trans);
+        const started = await paste(
+          model,
+          clipboard.operation,
+          clipboard.paths,
+          browser.path,
+          trans
+        );
+        if (started && clipboard.operation === 'move') {
+          model.setClipboard(null);
+        }
       }
     },
     { icon: pasteIcon, enabled: () => inTier() && model.clipboard !== null }
@@ -219,6 +230,34 @@ export function addCommands(
     },
     { enabled: inTier, caption: trans.__('Copy the path as notebooks and the shell take it') }
   );
+
+  add(
+    CommandIDs.copyUri,
+    trans.__('Copy URI'),
+    () => {
+      const paths = some() ? browser.selected.map(entry => entry.path) : [browser.path];
+      const addresses = paths.map(path => addressOf(path, model.tiers, 'uri'));
+      Clipboard.copyToSystem(addresses.join('\n'));
+    },
+    { enabled: inTier, caption: trans.__('Copy the address as other programs take it') }
+  );
+  app.commands.addCommand(CommandIDs.copyCode, {
+    label: args => (args.library ? LIBRARIES[libraryOf(args)] : trans.__('Copy Code')),
+    caption: trans.__('Copy Python code that reads the selected file'),
+    describedBy: {
+      args: {
+        type: 'object',
+        properties: { library: { type: 'string', enum: Object.keys(LIBRARIES) } }
+      }
+    },
+    isEnabled: args => one() && codeFor(browser.selected[0], libraryOf(args)) !== null,
+    execute: args => {
+      const code = codeFor(browser.selected[0], libraryOf(args));
+      if (code !== null) {
+        Clipboard.copyToSystem(code);
+      }
+    }
+  });
 
   add(CommandIDs.retryTier, trans.__('Look at a Tier Again'), args =>
     model.retryTier(typeof args.name === 'string' ? args.name : browser.tier)
@@ -238,36 +277,9 @@ export function addCommands(
   );
 }
 
-/** Copy or move, after a look at what stands in the way. */
-async function paste(
-  model: StorageModel,
-  operation: 'copy' | 'move',
-  sources: string[],
-  destination: string,
-  trans: TranslationBundle
-): Promise<void> {
-  const inItself = sources.find(source => isBelow(destination, source));
-  if (inItself) {
-    throw new Error(trans.__('“%1” cannot be put into itself.', nameOf(inItself)));
-  }
-  const plan = await model.requests.plan(operation, sources, destination);
-  if (plan.files === 0 && plan.conflict_count === 0 && plan.failures.length > 0) {
-    const { path, message, hint } = plan.failures[0];
-    throw new Error([`${path}: ${message}.`, hint].join(' ').trim());
-  }
-  let conflict: 'fail' | 'overwrite' | 'skip' | 'newer' = 'fail';
-  if (plan.conflict_count > 0) {
-    const message = pasteMessage(plan.conflicts, plan.conflict_count, trans);
-    const { choice } = await askConflict(message, false, trans);
-    if (choice === 'cancel') {
-      return;
-    }
-    conflict = choice;
-  }
-  await model.start(operation, sources, destination, conflict);
-  if (operation === 'move') {
-    model.setClipboard(null);
-  }
+function libraryOf(args: { library?: unknown }): Library {
+  const { library } = args;
+  return typeof library === 'string' && library in LIBRARIES ? (library as Library) : 'python';
 }
 
 /** Let the person choose files, or a folder. Resolves with nothing where they give up. */

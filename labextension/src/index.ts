@@ -1,3 +1,4 @@
+import { draggingPlugin } from './plugins/dragging';
 import { drivesPlugin } from './plugins/drives';
 import { historyPlugin } from './plugins/history';
 import { panelPlugin } from './plugins/panel';
@@ -5,4 +6,4 @@ import { statusPlugin } from './plugins/status';
 
 export { IStorage } from './tokens';
 
-export default [panelPlugin, drivesPlugin, statusPlugin, historyPlugin];
+export default [panelPlugin, drivesPlugin, statusPlugin, historyPlugin, draggingPlugin];

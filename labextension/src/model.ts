@@ -6,7 +6,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { BrowserModel } from './browser-model';
 import { explain } from './errors';
 import { HistoryModel } from './history-model';
-import { formatPath, joinKeys, parsePath } from './paths';
+import { formatPath, isOnTier, joinKeys, parsePath } from './paths';
 import {
   type Conflict,
   type ISnapshotStatus,
@@ -304,7 +304,7 @@ export class StorageModel implements IDisposable {
         void this._fetchFailures(record);
       }
       // A restore lands in the project directory, which is on no tier.
-      if (record.destination && record.operation !== 'restore') {
+      if (record.destination && isOnTier(record.destination)) {
         void this._refreshTier(parsePath(record.destination).tier);
       }
     }

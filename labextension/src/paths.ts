@@ -1,4 +1,9 @@
-/** Paths as people type them: `tier:relative/path`. */
+/**
+ * Paths as people type them: `tier:relative/path`. What lies in the server's root directory, which
+ * is on no tier, is `./relative/path`.
+ */
+
+import type { ITier } from './records';
 
 /** A path taken apart. */
 export interface IPlace {
@@ -38,9 +43,41 @@ export function baseName(key: string): string {
   return clean.slice(clean.lastIndexOf('/') + 1);
 }
 
-/** Last part of a path; the path itself for a tier's root. */
+/** Whether a path lies on a tier. */
+export function isOnTier(path: string): boolean {
+  return /^[A-Za-z][\w-]*:/.test(path);
+}
+
+/** Last part of a path; the path itself for a root. */
 export function nameOf(path: string): string {
-  return baseName(parsePath(path).key) || path;
+  return baseName(isOnTier(path) ? parsePath(path).key : path) || path;
+}
+
+/** Path of the directory that holds this one. */
+export function directoryOf(path: string): string {
+  if (isOnTier(path)) {
+    const { tier, key } = parsePath(path);
+    return formatPath(tier, parentKey(key));
+  }
+  return './' + parentKey(path.slice(2));
+}
+
+/**
+ * Where other programs find it: the local path of a tier that is a directory, else the URI.
+ * With `uri`, a URI in any case.
+ */
+export function addressOf(path: string, tiers: readonly ITier[], as: 'uri' | 'path'): string {
+  const { tier: name, key } = parsePath(path);
+  const tier = tiers.find(other => other.name === name);
+  if (!tier) {
+    return path;
+  }
+  if (as === 'path' && tier.path !== null) {
+    return [tier.path.replace(/\/+$/, ''), key].filter(Boolean).join('/');
+  }
+  const root = tier.uri.replace(/\/+$/, '');
+  // The path of a URI of a file is percent-encoded; the key of an object stands as it is.
+  return [root, root.startsWith('file:') ? encodeKey(key) : key].filter(Boolean).join('/');
 }
 
 /** Percent-encode a key once, part by part. */
@@ -50,6 +87,9 @@ export function encodeKey(key: string): string {
 
 /** Whether `path` is `directory` or lies in it, by whole parts. */
 export function isBelow(path: string, directory: string): boolean {
+  if (!isOnTier(path) || !isOnTier(directory)) {
+    return (path + '/').startsWith(directory.replace(/\/*$/, '/'));
+  }
   const a = parsePath(path);
   const b = parsePath(directory);
   return a.tier === b.tier && (b.key === '' || a.key === b.key || a.key.startsWith(b.key + '/'));

@@ -25,6 +25,8 @@ export const CommandIDs = {
   cut: 'storage:cut',
   paste: 'storage:paste',
   copyPath: 'storage:copy-path',
+  copyUri: 'storage:copy-uri',
+  copyCode: 'storage:copy-code',
   selectAll: 'storage:select-all',
   retryTier: 'storage:retry-tier',
   clearTransfers: 'storage:clear-transfers',

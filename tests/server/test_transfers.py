@@ -74,6 +74,45 @@ async def test_a_move_leaves_nothing_behind(api, tier, other):
     assert (other / "m.txt").read_text() == "m"
 
 
+async def test_the_project_directory_and_tiers_exchange_files(api, tier, jp_root_dir):
+    (jp_root_dir / "results").mkdir()
+    (jp_root_dir / "results" / "run.txt").write_text("out")
+    (tier / "in.txt").write_text("in")
+    for source, destination in (("./results", "shared:"), ("shared:in.txt", "./results/new")):
+        request = {"operation": "copy", "sources": [source], "destination": destination}
+        response = await api("POST", "transfers", json_body=request)
+        assert (await ended(api, json.loads(response.body)["id"]))["state"] == "done"
+    assert (tier / "results" / "run.txt").read_text() == "out"
+    assert (jp_root_dir / "results" / "new" / "in.txt").read_text() == "in"
+
+
+@pytest.mark.parametrize("path", ["./../secret", "./a/../../secret", "./link/secret", "/etc"])
+async def test_no_transfer_leaves_the_project_directory(api, tier, jp_root_dir, path):
+    outside = jp_root_dir.parent / "outside"
+    outside.mkdir(exist_ok=True)
+    (outside / "secret").write_text("s")
+    (jp_root_dir / "link").symlink_to(outside)
+    (tier / "x").write_text("x")
+    for sources, destination in (
+        ([path], "shared:"),
+        (["shared:x"], path),
+        (["shared:x"], "./link"),
+    ):
+        request = {"operation": "copy", "sources": sources, "destination": destination}
+        response = await api("POST", "transfers", json_body=request)
+        assert response.code == 400
+    assert [each.name for each in outside.iterdir()] == ["secret"]
+    assert [each.name for each in tier.iterdir()] == ["x"]
+
+
+async def test_nothing_of_the_project_directory_is_deleted_here(api, jp_root_dir):
+    (jp_root_dir / "keep.txt").write_text("k")
+    request = {"operation": "delete", "sources": ["./keep.txt"]}
+    response = await api("POST", "transfers", json_body=request)
+    assert response.code == 400
+    assert (jp_root_dir / "keep.txt").exists()
+
+
 async def test_a_deletion_keeps_the_neighbour(api, tier):
     for name in ("data", "data2"):
         (tier / name).mkdir()

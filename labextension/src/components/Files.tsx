@@ -1,8 +1,8 @@
 import * as React from 'react';
 
-import { hasFiles, readDrop } from '../dnd';
 import { Breadcrumbs } from './Breadcrumbs';
 import type { IPanelContext } from './context';
+import { useDrops } from './drops';
 import { Filter } from './Filter';
 import { Grid } from './Grid';
 import { useSignal } from './hooks';
@@ -13,37 +13,18 @@ export function Files({ context }: { context: IPanelContext }): React.JSX.Elemen
   const { browser } = model;
   useSignal(browser.changed);
   useSignal(model.changed);
-  const [target, setTarget] = React.useState<string | null>(null);
+  const { over, ref, handlers } = useDrops<HTMLDivElement>(context, target =>
+    browser.error ? null : directoryAt(target, browser.path)
+  );
 
   if (!browser.tier) {
     return <div className="jp-Storage-message">{trans.__('Choose a tier to see its files.')}</div>;
   }
-  const enter = (event: React.DragEvent) => {
-    if (hasFiles(event.dataTransfer) && !browser.error) {
-      event.preventDefault();
-      event.dataTransfer.dropEffect = 'copy';
-      setTarget(targetOf(event, browser.path));
-    }
-  };
-  const drop = (event: React.DragEvent) => {
-    setTarget(null);
-    if (hasFiles(event.dataTransfer) && !browser.error) {
-      event.preventDefault();
-      const directory = targetOf(event, browser.path);
-      void readDrop(event.dataTransfer).then(dropped => model.upload(dropped, directory));
-    }
-  };
-  const leave = (event: React.DragEvent) => {
-    if (!event.currentTarget.contains(event.relatedTarget as Node | null)) {
-      setTarget(null);
-    }
-  };
   return (
     <div
-      className={`jp-Storage-files${target === browser.path ? ' jp-mod-dropTarget' : ''}`}
-      onDragOver={enter}
-      onDragLeave={leave}
-      onDrop={drop}
+      className={`jp-Storage-files${over === browser.path ? ' jp-mod-dropTarget' : ''}`}
+      ref={ref}
+      {...handlers}
     >
       <Breadcrumbs context={context} />
       <Filter context={context} />
@@ -55,18 +36,18 @@ export function Files({ context }: { context: IPanelContext }): React.JSX.Elemen
           </button>
         </div>
       ) : (
-        <Grid context={context} dropTarget={target} />
+        <Grid context={context} dropTarget={over} />
       )}
       <div className="jp-Storage-statusLine" role="status">
-        {target && target !== browser.path ? trans.__('Upload into %1', target) : summary(context)}
+        {over && over !== browser.path ? trans.__('Put into %1', over) : summary(context)}
       </div>
     </div>
   );
 }
 
 /** The directory that a drop at this place means: a folder's row, else what is shown. */
-function targetOf(event: React.DragEvent, shown: string): string {
-  const row = (event.target as Element).closest<HTMLElement>('[data-directory]');
+function directoryAt(target: Element, shown: string): string {
+  const row = target.closest<HTMLElement>('[data-directory]');
   return row?.dataset.directory ?? shown;
 }
 

@@ -2,6 +2,7 @@ import { caretDownIcon, caretUpIcon } from '@jupyterlab/ui-components';
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
+import { setDragged } from '../dragging';
 import type { SortKey } from '../records';
 import { CommandIDs } from '../tokens';
 import type { IPanelContext } from './context';
@@ -151,6 +152,11 @@ export function Grid(props: {
                   linkLabel={trans.__('Link to %1', entry.link ?? '')}
                   onClick={event => select(event, index)}
                   onDoubleClick={() => void commands.execute(CommandIDs.open)}
+                  onDragStart={event => {
+                    const chosen = browser.isSelected(entry) ? browser.selected : [entry];
+                    const paths = chosen.map(each => each.path);
+                    setDragged(event.dataTransfer, paths, model.tiers);
+                  }}
                   onContextMenu={() => {
                     if (!browser.isSelected(entry)) {
                       browser.focus(index);

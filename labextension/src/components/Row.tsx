@@ -18,6 +18,7 @@ interface IRowProps {
   onClick: (event: React.MouseEvent) => void;
   onDoubleClick: () => void;
   onContextMenu: () => void;
+  onDragStart: (event: React.DragEvent) => void;
 }
 
 /** One file or directory. */
@@ -57,6 +58,8 @@ export function Row(props: IRowProps): React.JSX.Element {
       onClick={props.onClick}
       onDoubleClick={props.onDoubleClick}
       onContextMenu={props.onContextMenu}
+      draggable
+      onDragStart={props.onDragStart}
     >
       <div role="gridcell" className="jp-Storage-name">
         <Icon tag="span" className="jp-Storage-icon" />

@@ -1,12 +1,12 @@
 import * as React from 'react';
 
-import { readDrop, hasFiles } from '../dnd';
 import { formatBytes } from '../format';
 import { tierIcon } from '../icons';
 import { formatPath } from '../paths';
 import type { ITier } from '../records';
 import { Bar } from './Bar';
 import type { IPanelContext } from './context';
+import { useDrops } from './drops';
 import { useSignal } from './hooks';
 
 /** The list of tiers. */
@@ -38,11 +38,13 @@ export function Tiers({ context }: { context: IPanelContext }): React.JSX.Elemen
 
 function Tier({ tier, context }: { tier: ITier; context: IPanelContext }): React.JSX.Element {
   const { model, trans } = context;
-  const [over, setOver] = React.useState(false);
   const [looking, setLooking] = React.useState(false);
   const icon = tierIcon(tier.name, tier.uri);
   const current = model.browser.tier === tier.name;
   const ok = tier.state === 'ok';
+  const { over, ref, handlers } = useDrops<HTMLLIElement>(context, () =>
+    ok ? formatPath(tier.name, '') : null
+  );
   const checking = tier.state === 'checking';
   const details = [
     `${tier.name}:`,
@@ -61,33 +63,14 @@ function Tier({ tier, context }: { tier: ITier; context: IPanelContext }): React
   if (current) {
     classes.push('jp-mod-current');
   }
-  if (over) {
+  if (over !== null) {
     classes.push('jp-mod-dropTarget');
   }
   if (!ok && !checking) {
     classes.push('jp-mod-away');
   }
   return (
-    <li
-      className={classes.join(' ')}
-      onDragOver={event => {
-        if (ok && hasFiles(event.dataTransfer)) {
-          event.preventDefault();
-          event.dataTransfer.dropEffect = 'copy';
-          setOver(true);
-        }
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={event => {
-        setOver(false);
-        if (ok && hasFiles(event.dataTransfer)) {
-          event.preventDefault();
-          void readDrop(event.dataTransfer).then(dropped =>
-            model.upload(dropped, formatPath(tier.name, ''))
-          );
-        }
-      }}
-    >
+    <li className={classes.join(' ')} ref={ref} {...handlers}>
       <button
         className="jp-Storage-tierButton"
         title={details.join('\n')}

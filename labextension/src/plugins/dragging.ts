@@ -1,0 +1,90 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { MainAreaWidget, showErrorMessage } from '@jupyterlab/apputils';
+import { type FileBrowser, IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import type { Terminal } from '@jupyterlab/services';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { Widget } from '@lumino/widgets';
+
+import { fromContents } from '../components/drops';
+import { draggedPaths, hasPaths } from '../dragging';
+import { explain } from '../errors';
+import type { StorageModel } from '../model';
+import { paste } from '../pasting';
+import { joinKeys } from '../paths';
+import { IStorage } from '../tokens';
+
+/** What lies on tiers can be dropped on JupyterLab's own file browser and on terminals. */
+export const draggingPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-storage:dragging',
+  description: 'Rows of the panel, dropped on the file browser and on terminals.',
+  autoStart: true,
+  requires: [IStorage],
+  optional: [IDefaultFileBrowser, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    model: StorageModel,
+    browser: IDefaultFileBrowser | null,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_storage');
+    if (browser) {
+      onDrop(browser.node, '.jp-DirListing', event => {
+        const directory = directoryAt(browser, event);
+        const sources = draggedPaths(event.dataTransfer, directory);
+        if (sources.length > 0) {
+          paste(model, event.shiftKey ? 'move' : 'copy', sources, directory, trans)
+            .then(record => record && model.settle(record))
+            .then(() => browser.model.refresh())
+            .catch(error => showErrorMessage(trans.__('Copy'), explain(error)));
+        }
+      });
+    }
+    // Where the shell's windows may come and go.
+    onDrop(document.body, '.jp-Terminal', event => {
+      for (const widget of app.shell.widgets('main')) {
+        const content: Widget =
+          widget instanceof MainAreaWidget ? (widget as MainAreaWidget).content : widget;
+        if (content.node.contains(event.target as Node) && 'session' in content) {
+          const text = event.dataTransfer.getData('text/plain').split('\n').map(quoted).join(' ');
+          const session = content.session as Terminal.ITerminalConnection;
+          session.send({ type: 'stdin', content: [`${text} `] });
+          content.activate();
+        }
+      }
+    });
+  }
+};
+
+/** Take drops of the panel's rows before anybody else does. */
+function onDrop(
+  node: HTMLElement,
+  selector: string,
+  take: (event: DragEvent & { dataTransfer: DataTransfer }) => void
+): void {
+  const handle = (event: DragEvent) => {
+    if (hasPaths(event.dataTransfer) && (event.target as Element).closest(selector)) {
+      event.preventDefault();
+      event.stopPropagation();
+      event.dataTransfer.dropEffect = event.shiftKey ? 'move' : 'copy';
+      if (event.type === 'drop') {
+        take(event as DragEvent & { dataTransfer: DataTransfer });
+      }
+    }
+  };
+  for (const type of ['dragenter', 'dragover', 'drop'] as const) {
+    node.addEventListener(type, handle, true);
+  }
+}
+
+/** The folder under the pointer, else the one that is shown. */
+function directoryAt(browser: FileBrowser, event: MouseEvent): string {
+  const item = browser.modelForClick(event);
+  const path = item?.type === 'directory' ? item.path : browser.model.path;
+  const directory = fromContents(path);
+  return directory.startsWith('./') ? `./${joinKeys(directory.slice(2))}` : directory;
+}
+
+/** A word of a shell. */
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
