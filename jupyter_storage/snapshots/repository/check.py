@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from jupyter_storage.errors import ChecksumMismatch, NotFound, StorageError
@@ -68,6 +69,7 @@ def check(
         With what was found; nothing is raised for damage.
     """
     found = _Findings()
+    _keys(parts, found)
     # Snapshots before the index, and that before the packs: what a listed one needs is there.
     snapshots = _snapshots(parts, found)
     packs, whole = _index(parts, found)
@@ -89,6 +91,18 @@ def check(
         failures=tuple(found.failures),
         notes=tuple(found.notes),
     )
+
+
+def _keys(parts: Parts, found: _Findings) -> None:
+    for name in parts.files.list("keys"):
+        with suppress(NotFound):
+            if digest(parts.files.store.read(f"keys/{name}")).hex() != name:
+                found.bad(
+                    f"keys/{name}",
+                    "The key is damaged",
+                    "'jupyter storage snapshot key add' makes another, 'key remove' takes this one "
+                    "away.",
+                )
 
 
 def _snapshots(parts: Parts, found: _Findings) -> list[Snapshot]:

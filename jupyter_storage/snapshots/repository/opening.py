@@ -36,24 +36,18 @@ def make_repository(store: Store, password: str) -> None:
     # A maker that died left its key: taken over, it is not in stock restic's way, which gives
     # up where it first tries a key that does not open the configuration.
     keys = next((each for _, each in opened_keys(store, password)), None)
-    key_name = None
     if keys is None:
         keys = Keys.random()
         key_file = make_key_file(password, keys)
-        key_name = f"keys/{digest(key_file).hex()}"
-        store.write(key_name, key_file)
+        store.write(f"keys/{digest(key_file).hex()}", key_file)
     config = {
         "version": 2,
         "id": os.urandom(32).hex(),
         "chunker_polynomial": f"{random_polynomial():x}",
     }
-    try:
+    # Where somebody was first, opening it finds out which keys are the right ones.
+    with suppress(AlreadyExists):
         store.write("config", keys.seal(json.dumps(config).encode()), exclusive=True)
-    except AlreadyExists:
-        # Who was first may have taken over our key; else it opens nothing.
-        if key_name is not None and not _opens(keys, store.read("config")):
-            with suppress(NotFound):
-                store.delete(key_name)
 
 
 def open_repository(store: Store, password: str) -> tuple[Keys, dict[str, Any]]:
@@ -67,20 +61,29 @@ def open_repository(store: Store, password: str) -> tuple[Keys, dict[str, Any]]:
             hint="It is made with the first snapshot: 'jupyter storage snapshot now'.",
         ) from error
     found: Keys | None = None
+    strange = []
     for name, keys in opened_keys(store, password):
         if _opens(keys, sealed):
             found = keys
         else:
-            # Left by one of two who made the repository at once, and died in between. Stock
-            # restic gives up where it tries this one first.
-            with suppress(StorageError):
-                store.delete(f"keys/{name}")
+            strange.append(name)
+    if found is None and strange:
+        raise ChecksumMismatch(
+            "The configuration of the snapshot repository is damaged",
+            path=f"{store.uri}/config",
+            hint="Try again. If it stays, bring the file back from an older version in the bucket.",
+        )
     if found is None:
         raise AccessDenied(
             "The password does not open the snapshot repository",
             path=store.uri,
             hint="Check the password file, or JUPYTER_STORAGE_SNAPSHOT_PASSWORD.",
         )
+    for name in strange:
+        # Left by one of two who made the repository at once, and died in between. Stock restic
+        # gives up where it tries this one first.
+        with suppress(StorageError):
+            store.delete(f"keys/{name}")
     config: dict[str, Any] = json.loads(found.open(sealed))
     if config.get("version") != 2:
         raise Unsupported(

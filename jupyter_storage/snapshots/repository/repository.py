@@ -91,6 +91,8 @@ class Repository:
             If there is none.
         AccessDenied
             If the password is another one.
+        ChecksumMismatch
+            If the configuration is damaged.
         Unsupported
             If its format is older or newer than version 2.
         """
