@@ -53,6 +53,7 @@ osd pool default pg num = 8
 osd pool default pg autoscale mode = off
 rgw frontends = beast endpoint=127.0.0.1:{gateway_port} tcp_nodelay=1
 rgw gc obj min wait = 1
+rgw gc processor period = 5
 """
 
 KEYS = {

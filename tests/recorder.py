@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import http.server
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ def recorded(
     *,
     refused: Mapping[str, int] | None = None,
     headers: Mapping[str, str] | None = None,
+    cut: Callable[[Request], bool] | None = None,
 ) -> Iterator[tuple[str, list[Request]]]:
     """Run it, and yield its own endpoint and the requests that it sees.
 
@@ -36,6 +37,8 @@ def recorded(
         Methods that are answered with a status and nothing else.
     headers : mapping, optional
         Put into every answer, in place of the service's.
+    cut : callable, optional
+        Says of a request that its connection is closed, without an answer.
     """
     seen: list[Request] = []
     there = urlsplit(endpoint)
@@ -47,7 +50,11 @@ def recorded(
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             path, _, query = self.path.partition("?")
-            seen.append(Request(self.command, path, query, body))
+            request = Request(self.command, path, query, body)
+            seen.append(request)
+            if cut is not None and cut(request):
+                self.close_connection = True
+                return
             if self.command in (refused or {}):
                 self.send_response((refused or {})[self.command])
                 self.send_header("Content-Length", "0")

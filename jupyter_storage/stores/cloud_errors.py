@@ -32,7 +32,14 @@ from jupyter_storage.errors import (
 )
 from jupyter_storage.redact import redact
 
-__all__ = ["arrived_wrong", "from_cloud_error", "from_code", "http_code", "root_code"]
+__all__ = [
+    "arrived_wrong",
+    "from_answer",
+    "from_cloud_error",
+    "from_code",
+    "http_code",
+    "root_code",
+]
 
 _CODES: dict[type[StorageError], tuple[str, tuple[str, ...]]] = {
     CredentialsMissing: (
@@ -145,8 +152,8 @@ _NO_CONNECTION = frozenset(
 )
 # What obstore writes: the service's answer stands in the text.
 _STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
-_NATIVE_CODE = re.compile(r"<Code>(\w+)</Code>")
-_NATIVE_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
+_XML_CODE = re.compile(r"<Code>(\w+)</Code>")
+_XML_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 
 _INVALID = frozenset({"ParamValidationError", "InvalidEndpointDiscoveryConfigurationError"})
 
@@ -233,6 +240,25 @@ def arrived_wrong(message: str, key: str) -> ChecksumMismatch:
     )
 
 
+def from_answer(status: int, body: bytes, *, key: str) -> StorageError:
+    """Say an answer of S3 that is an error in our words.
+
+    Parameters
+    ----------
+    status : int
+    body : bytes
+        XML, if the service itself answered.
+    key : str
+        The file that it was about.
+    """
+    text = body.decode(errors="replace")
+    code, message = _XML_CODE.search(text), _XML_MESSAGE.search(text)
+    known = code is not None and code[1] in _KINDS
+    return from_code(
+        code[1] if code and known else str(status), message[1] if message else "", key=key
+    )
+
+
 def root_code(error: BaseException) -> str:
     """Give the service's own code of an error, or an empty string."""
     return next(filter(None, map(_code, _causes(error))), "")
@@ -256,7 +282,7 @@ def http_code(error: BaseException) -> str:
 
 def _code(error: BaseException) -> str:
     if _is_native(error):
-        found = _NATIVE_CODE.search(str(error))
+        found = _XML_CODE.search(str(error))
         return found[1] if found and found[1] in {*_KINDS, "NoSuchBucket"} else http_code(error)
     response = getattr(error, "response", None)
     if isinstance(response, Mapping):  # botocore's ClientError
@@ -279,7 +305,7 @@ def _detail(error: BaseException) -> str:
     if isinstance(response, Mapping):
         return str(response.get("Error", {}).get("Message") or "")
     if _is_native(error):
-        found = _NATIVE_MESSAGE.search(str(error))
+        found = _XML_MESSAGE.search(str(error))
         return found[1] if found else ""
     return str(getattr(error, "message", "") or "")
 

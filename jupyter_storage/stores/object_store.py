@@ -362,12 +362,21 @@ class ObjectStore(Store):
 
     def _all(self, key: str) -> Iterator[Found]:
         """Everything in a directory, markers and oddly named objects too."""
-        cursor = None
-        while True:
-            found, cursor = self._found(key, self._base(key), flat=True, cursor=cursor, limit=PAGE)
+
+        def page(cursor: str | None) -> tuple[Sequence[Found], str | None]:
+            return self._found(key, self._base(key), flat=True, cursor=cursor, limit=PAGE)
+
+        found, cursor = page(None)
+        if cursor is None:
             yield from found
-            if cursor is None:
-                return
+            return
+        # The next page is on its way while this one is worked on.
+        with ThreadPoolExecutor(1, "jupyter-storage-list") as pool:
+            while cursor is not None:
+                coming = pool.submit(page, cursor)
+                yield from found
+                found, cursor = coming.result()
+        yield from found
 
     def _is_directory(self, key: str) -> bool:
         found, _ = self._found(key, self._base(key), flat=True, cursor=None, limit=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.cloud_errors import from_code, root_code
 from jupyter_storage.stores.object_store import Found, ObjectStore, Span
+from jupyter_storage.stores.ranges import WHOLE, Fetched, Ranges
 from jupyter_storage.stores.s3_client import S3Client
+from jupyter_storage.stores.s3_listing import listed
 from jupyter_storage.stores.s3_multipart import KnownParts, find_parts
 from jupyter_storage.stores.s3_native import NativeS3
 from jupyter_storage.stores.s3_writer import S3Writer, copy_in_parts, md5_of, mtime_metadata
@@ -74,16 +77,24 @@ class S3Store(ObjectStore):
             version=answer.get("ETag"),
             md5=None if span else md5_of(answer, self.bucket),
         )
-        return stream, lambda: self._client.release(body)
+        return stream, body.close
 
     def _get_natively(
         self, native: NativeS3, key: str, span: Span | None
     ) -> tuple[Stream, Callable[[], None]]:
-        with self._client.errors(key):
-            body = native.get(self._key(key), span)
+        def errors() -> AbstractContextManager[None]:
+            return self._client.errors(key)
+
+        def fetch(span: Span | None) -> Fetched:
+            with self._client.pace.turn(), errors():
+                return native.get(self._key(key), span)
+
+        body = fetch(span)
+        if body.size > WHOLE:
+            body = Ranges(key, body, span.start if span else 0, fetch, errors)
 
         def read() -> bytes:
-            with self._client.errors(key):
+            with errors():
                 return body.read()
 
         stream = Stream(
@@ -184,17 +195,9 @@ class S3Store(ObjectStore):
         arguments: dict[str, Any] = {} if flat else {"Delimiter": "/"}
         if cursor:
             arguments["ContinuationToken"] = cursor
-        answer = self._client.call(
-            "list_objects_v2", key, Prefix=prefix, MaxKeys=limit, **arguments
+        return listed(
+            self._client.call("list_objects_v2", key, Prefix=prefix, MaxKeys=limit, **arguments)
         )
-        # Without a checksum: only the object itself tells whether its ETag is one.
-        found = [
-            Found(item["Key"], item["Size"], _utc(item.get("LastModified")))
-            for item in answer.get("Contents", ())
-        ]
-        found += [Found(item["Prefix"]) for item in answer.get("CommonPrefixes", ())]
-        more = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
-        return found, more
 
     def _put_if_absent(self, key: str) -> None:
         self._client.call("put_object", key, Key=self._key(key), Body=b"", IfNoneMatch="*")

@@ -1,7 +1,7 @@
-"""Whole files in and out of S3 through obstore, at a tenth of the work of botocore.
+"""Bodies in and out of S3 through obstore, at a tenth of the work of botocore.
 
 It does what it is best at: bodies, in compiled code that lets go of the interpreter's lock.
-Whatever else there is to ask stays with s3fs, which also resolves who one is and where the
+Whatever else there is to ask stays with botocore, which also resolves who one is and where the
 service is, so that both lanes agree on it.
 """
 
@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import obstore
-from fsspec.asyn import sync
-from s3fs import S3FileSystem
 
 from jupyter_storage.stores.cloud_errors import http_code
 from jupyter_storage.stores.object_store import Span
+from jupyter_storage.stores.s3_identity import S3Identity
 from jupyter_storage.stores.store import CHUNK
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ _KNOWN = frozenset(
     }
 )
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_REFRESH = timedelta(minutes=5)  # botocore renews what expires; so often it is asked again
 _TIMES: ClientConfig = {"connect_timeout": "2s", "read_timeout": "30s", "timeout": "1day"}
 _RETRY: RetryConfig = {"max_retries": 1, "retry_timeout": timedelta(seconds=30)}
 
@@ -117,13 +115,16 @@ class NativeS3:
         return True
 
 
-def open_native(fs: S3FileSystem, bucket: str, options: Mapping[str, Any]) -> NativeS3 | None:
+def open_native(
+    client: Any, who: S3Identity, bucket: str, options: Mapping[str, Any]
+) -> NativeS3 | None:
     """Make the lane for a bucket; None where only botocore can do it.
 
     Parameters
     ----------
-    fs : S3FileSystem
-        Knows endpoint, region and credentials.
+    client : botocore's
+        Knows endpoint and region.
+    who : S3Identity
     bucket : str
     options : mapping
         Of the bucket, as configured.
@@ -132,12 +133,13 @@ def open_native(fs: S3FileSystem, bucket: str, options: Mapping[str, Any]) -> Na
         return None
     if not _BUCKET.fullmatch(bucket) or bucket.endswith("--x-s3"):
         return None
-    meta = sync(fs.loop, fs.set_session).meta
+    meta = client.meta
     plain = meta.endpoint_url.startswith("http:")
     if os.environ.get("AWS_CA_BUNDLE") and not plain:
         return None  # only botocore trusts what it names
-    identity: dict[str, Any]
-    identity = {"skip_signature": True} if fs.anon else {"credential_provider": _credentials(fs)}
+    identity: dict[str, Any] = (
+        {"skip_signature": True} if who.anonymous else {"credential_provider": who.credentials}
+    )
     store = obstore.store.S3Store(
         bucket,
         endpoint=meta.endpoint_url,
@@ -148,22 +150,3 @@ def open_native(fs: S3FileSystem, bucket: str, options: Mapping[str, Any]) -> Na
         **identity,
     )
     return NativeS3(store)
-
-
-def _credentials(fs: S3FileSystem) -> Callable[[], dict[str, Any]]:
-    async def ask() -> Any:
-        if fs.key and fs.secret:
-            return fs.key, fs.secret, fs.token
-        found = await fs.session.get_credentials()
-        return await found.get_frozen_credentials()
-
-    def provide() -> dict[str, Any]:
-        key, secret, token, *_ = sync(fs.loop, ask)
-        return {
-            "access_key_id": key,
-            "secret_access_key": secret,
-            "token": token,
-            "expires_at": datetime.now(timezone.utc) + _REFRESH,
-        }
-
-    return provide

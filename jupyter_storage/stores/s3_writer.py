@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 import re
-import time
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -23,10 +24,11 @@ from jupyter_storage.errors import (
 )
 from jupyter_storage.paths import basename
 from jupyter_storage.records import Entry
-from jupyter_storage.stores.cloud_errors import arrived_wrong, root_code
+from jupyter_storage.stores.cloud_errors import arrived_wrong, from_answer, root_code
 from jupyter_storage.stores.s3_client import S3Client
 from jupyter_storage.stores.s3_multipart import KnownParts, write_token
 from jupyter_storage.stores.store import Progress, Writer
+from jupyter_storage.stores.wire import Stop
 
 __all__ = ["S3Writer", "copy_in_parts", "md5_of", "mtime_metadata"]
 
@@ -36,7 +38,9 @@ PARTS = 10_000  # parts of a file at most
 LARGEST = 5 * 2**40  # bytes of a file at most
 ALONE = 16 * MEGABYTE  # a file up to this size goes in one request
 IN_FLIGHT = 32 * MEGABYTE  # bytes under way, unless one part is larger
-TRIES = 4  # of one part
+TRIES = 5  # of one part
+PAUSE = 0.2  # seconds before the second; doubles with each further one
+SIGNED = 3600  # seconds for which the address of a part is good
 
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 
@@ -88,7 +92,8 @@ class S3Writer(Writer):
         if exclusive:
             self._metadata["writer"] = self._token
         self._is_taken, self._heeds_conditions = is_taken, heeds_conditions
-        self._buffer = bytearray()
+        self._pieces: list[memoryview] = []
+        self._collected = 0
         self._written = 0
         self._upload: str | None = None
         self._known: Mapping[int, str] = {}
@@ -96,19 +101,23 @@ class S3Writer(Writer):
             self._upload, self._token, self._known = known.upload, known.writer, known.etags
         self._flying: deque[_Part] = deque()
         self._sent: list[_Part] = []
+        self._senders: ThreadPoolExecutor | None = None
+        self._stop, self._stopped = Stop(), threading.Event()
         self._verified: str | None = None  # the checksum, once the service has told it
         self._open = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        view = memoryview(data).cast("B")
+        # What cannot change is kept as it is, not copied.
+        view = memoryview(data if isinstance(data, bytes) else bytes(data))
         self._written += len(view)
         while view:
             limit = self._limit()
-            room = limit - len(self._buffer)
-            self._buffer += view[:room]
-            view = view[room:]
-            # A full buffer waits for one more byte: the last part goes with the commit.
-            if view and len(self._buffer) == limit:
+            piece = view[: limit - self._collected]
+            self._pieces.append(piece)
+            self._collected += len(piece)
+            view = view[len(piece) :]
+            # A full part waits for one more byte: the last part goes with the commit.
+            if view and self._collected == limit:
                 self._flush()
 
     def commit(self) -> Entry:
@@ -121,9 +130,10 @@ class S3Writer(Writer):
         else:
             self._flush()
             while self._flying:
-                self._settle(self._flying.popleft())
+                self._settle()
             self._complete()
         self._open = False
+        self._dismiss()
         if self._verified:
             return Entry(
                 self._key, basename(self._key), "file", self._written, checksum=self._verified
@@ -138,13 +148,7 @@ class S3Writer(Writer):
     def abort(self) -> None:
         if not self._open:
             return
-        self._open = False
-        for part in self._flying:
-            # A part that arrives after the abort would stay, and cost, unseen.
-            with suppress(Exception):
-                part.future.result()
-        self._flying.clear()
-        self._buffer.clear()
+        self._give_up()
         if self._upload is not None:
             with suppress(StorageError):
                 self._client.call(
@@ -163,12 +167,11 @@ class S3Writer(Writer):
             self.abort()
             return
         # The service has what was sent, and nobody asks for it to be thrown away.
-        self._open = False
-        for part in self._flying:
-            with suppress(Exception):
-                part.future.result()
-        self._flying.clear()
-        self._buffer.clear()
+        self._give_up()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._stop.stop()
 
     def _limit(self) -> int:
         if self._upload is None and self._size is None:
@@ -180,7 +183,7 @@ class S3Writer(Writer):
 
     def _put(self) -> None:
         """Send all in one request."""
-        body = bytes(self._buffer)
+        body = bytes(self._pieces[0]) if len(self._pieces) == 1 else b"".join(self._pieces)
         digest = hashlib.md5(body, usedforsecurity=False)
         try:
             etag = self._send(body, digest.digest())
@@ -200,7 +203,7 @@ class S3Writer(Writer):
         """Send all in one request, and give the ETag."""
         native = self._client.native(self._key, self._object_key)
         if native is not None:
-            with self._client.errors(self._key):
+            with self._client.pace.turn(), self._client.errors(self._key):
                 return native.put(self._object_key, body, self._metadata, exclusive=self._exclusive)
         answer = self._client.call(
             "put_object",
@@ -214,7 +217,7 @@ class S3Writer(Writer):
         return str(answer.get("ETag") or "")
 
     def _flush(self) -> None:
-        if not self._buffer:
+        if not self._pieces:
             return
         if self._upload is None:
             answer = self._client.call(
@@ -224,41 +227,73 @@ class S3Writer(Writer):
                 Metadata=self._metadata,
             )
             self._upload = str(answer["UploadId"])
-        number = len(self._sent) + len(self._flying) + 1
-        part = _Part(number, bytes(self._buffer))
-        self._buffer = bytearray()
-        self._start(part)
+        if self._senders is None:
+            most = max(2, IN_FLIGHT // self._collected)
+            self._senders = ThreadPoolExecutor(most, "jupyter-storage-part")
+        part = _Part(len(self._sent) + len(self._flying) + 1, self._pieces, self._collected)
+        self._pieces, self._collected = [], 0
+        part.future = self._senders.submit(self._deliver, part)
         self._flying.append(part)
-        while sum(len(part.data) for part in self._flying) > IN_FLIGHT and len(self._flying) > 1:
-            self._settle(self._flying.popleft())
+        while sum(part.size for part in self._flying) > IN_FLIGHT and len(self._flying) > 1:
+            self._settle()
 
-    def _start(self, part: _Part) -> None:
+    def _settle(self) -> None:
+        part = self._flying[0]
+        part.future.result()
+        self._sent.append(self._flying.popleft())
+
+    def _deliver(self, part: _Part) -> None:
+        """Send a part, and again if the error may pass; in a thread of its own."""
+        part.sign()
         if self._known.get(part.number) == part.digest.hex():
-            part.future = Future()
-            part.future.set_result({"ETag": f'"{part.digest.hex()}"'})
+            part.etag = f'"{part.digest.hex()}"'
+            part.pieces.clear()
             return
-        part.future = self._client.start(
-            "upload_part",
-            Key=self._object_key,
-            UploadId=self._upload,
-            PartNumber=part.number,
-            Body=part.data,
-            ContentMD5=base64.b64encode(part.digest).decode(),
-        )
-
-    def _settle(self, part: _Part) -> None:
-        for tried in range(TRIES):
+        pause = PAUSE
+        for left in reversed(range(TRIES)):
             try:
-                with self._client.errors(self._key):
-                    part.etag = str(part.future.result()["ETag"])
+                with self._client.pace.turn():
+                    part.etag = self._send_part(part)
                 break
             except StorageError as error:
-                if not error.retryable or tried == TRIES - 1:
+                if not error.retryable or not left or not self._client.pace.may_retry():
                     raise
-                time.sleep(0.2 * 2**tried)
-                self._start(part)
-        part.data = b""
-        self._sent.append(part)
+                if self._stopped.wait(pause * random.uniform(0.5, 1.5)):  # noqa: S311
+                    raise
+                pause *= 2
+        part.pieces.clear()
+
+    def _send_part(self, part: _Part) -> str:
+        md5 = base64.b64encode(part.digest).decode()
+        arguments = {
+            "Key": self._object_key,
+            "UploadId": self._upload,
+            "PartNumber": part.number,
+            "ContentMD5": md5,
+        }
+        wire = self._client.wire(self._key, self._object_key)
+        if wire is None:
+            body = b"".join(part.pieces)
+            return str(self._client.call("upload_part", self._key, Body=body, **arguments)["ETag"])
+        url = self._client.presign(self._key, "upload_part", SIGNED, **arguments)
+        with self._client.errors(self._key):
+            answer = wire.put(url, {"Content-MD5": md5}, part.pieces, self._stop)
+        if answer.status != 200:
+            raise from_answer(answer.status, answer.body, key=self._key)
+        return str(answer.headers["ETag"])
+
+    def _give_up(self) -> None:
+        self._open = False
+        self.stop()
+        # A part that arrives after an abort would stay, and cost, unseen.
+        wait([part.future for part in self._flying])
+        self._dismiss()
+        self._flying.clear()
+        self._pieces.clear()
+
+    def _dismiss(self) -> None:
+        if self._senders is not None:
+            self._senders.shutdown()
 
     def _complete(self) -> None:
         parts = [{"PartNumber": part.number, "ETag": part.etag} for part in self._sent]
@@ -318,12 +353,19 @@ class S3Writer(Writer):
 class _Part:
     """Some of a file's bytes on their way."""
 
-    future: Future[dict[str, Any]]
+    future: Future[None]
 
-    def __init__(self, number: int, data: bytes) -> None:
-        self.number, self.data = number, data
-        self.digest = hashlib.md5(data, usedforsecurity=False).digest()
+    def __init__(self, number: int, pieces: list[memoryview], size: int) -> None:
+        self.number, self.pieces, self.size = number, pieces, size
+        self.digest = b""
         self.etag = ""
+
+    def sign(self) -> None:
+        """Compute the MD5."""
+        digest = hashlib.md5(usedforsecurity=False)
+        for piece in self.pieces:
+            digest.update(piece)
+        self.digest = digest.digest()
 
 
 def copy_in_parts(

@@ -80,6 +80,13 @@ class Writer(ABC):
         """End, and leave what was sent for :meth:`Store.resume`, where the store can."""
         self.abort()
 
+    def stop(self) -> None:
+        """Let what blocks in another thread's call fail soon; :meth:`abort` is still to be called.
+
+        Where a call cannot block for long, nothing happens.
+        """
+        return
+
     def __enter__(self) -> Writer:
         return self
 

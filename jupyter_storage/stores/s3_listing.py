@@ -1,0 +1,66 @@
+"""Listings of S3, read at a tenth of the time that botocore takes for it.
+
+botocore builds a tree of dictionaries by the service's model and then walks it again. Here, one
+pass takes what is needed. Signing, retries and errors stay botocore's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import unquote_plus
+from xml.etree.ElementTree import Element, fromstring
+
+from jupyter_storage.stores.object_store import Found
+
+__all__ = ["listed", "read_fast"]
+
+_FIELD = "jupyter-storage-listing"
+
+
+def read_fast(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+) -> None:
+    """Read the body of an answer to ListObjectsV2, and leave botocore nothing to read."""
+    if response_dict["status_code"] != 200:
+        return
+    root = fromstring(response_dict["body"])  # noqa: S314  expat expands no entities of others
+    customized_response_dict[_FIELD] = _read(root)
+    response_dict["body"] = b"<ListBucketResult/>"
+
+
+def listed(answer: dict[str, Any]) -> tuple[Sequence[Found], str | None]:
+    """Give what :func:`read_fast` found, and the cursor of the next page."""
+    found: tuple[Sequence[Found], str | None] = answer[_FIELD]
+    return found
+
+
+def _read(root: Element) -> tuple[Sequence[Found], str | None]:
+    space = root.tag.rpartition("}")[0]
+    space += "}" if space else ""
+    encoded = root.findtext(f"{space}EncodingType") == "url"
+    key, size, modified = f"{space}Key", f"{space}Size", f"{space}LastModified"
+
+    def name(text: str | None) -> str:
+        return unquote_plus(text or "") if encoded else text or ""
+
+    # Without a checksum: only the object itself tells whether its ETag is one.
+    found = [
+        Found(
+            name(item.findtext(key)), int(item.findtext(size) or 0), _time(item.findtext(modified))
+        )
+        for item in root.iter(f"{space}Contents")
+    ]
+    found += [
+        Found(name(item.findtext(f"{space}Prefix"))) for item in root.iter(f"{space}CommonPrefixes")
+    ]
+    more = root.findtext(f"{space}IsTruncated") == "true"
+    return found, root.findtext(f"{space}NextContinuationToken") if more else None
+
+
+def _time(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
