@@ -40,23 +40,32 @@ def _read(root: Element) -> tuple[Sequence[Found], str | None]:
     space = root.tag.rpartition("}")[0]
     space += "}" if space else ""
     encoded = root.findtext(f"{space}EncodingType") == "url"
-    key, size, modified = f"{space}Key", f"{space}Size", f"{space}LastModified"
-
-    def name(text: str | None) -> str:
-        return unquote_plus(text or "") if encoded else text or ""
-
+    size, modified = f"{space}Size", f"{space}LastModified"
+    files = root.findall(f"{space}Contents")
+    keys = _names(files, f"{space}Key", encoded)
     # Without a checksum: only the object itself tells whether its ETag is one.
     found = [
-        Found(
-            name(item.findtext(key)), int(item.findtext(size) or 0), _time(item.findtext(modified))
-        )
-        for item in root.iter(f"{space}Contents")
+        Found(key, int(item.findtext(size) or 0), _time(item.findtext(modified)))
+        for key, item in zip(keys, files, strict=True)
     ]
-    found += [
-        Found(name(item.findtext(f"{space}Prefix"))) for item in root.iter(f"{space}CommonPrefixes")
-    ]
+    directories = root.findall(f"{space}CommonPrefixes")
+    found += [Found(name) for name in _names(directories, f"{space}Prefix", encoded)]
     more = root.findtext(f"{space}IsTruncated") == "true"
     return found, root.findtext(f"{space}NextContinuationToken") if more else None
+
+
+def _names(items: Sequence[Element], tag: str, encoded: bool) -> list[str]:
+    texts = [item.findtext(tag) or "" for item in items]
+    if not encoded or not texts:
+        return texts
+    # All at once: most have nothing encoded but slashes.
+    together = "\n".join(texts)
+    if "%0A" in together or "%0a" in together:
+        return [unquote_plus(text) for text in texts]
+    together = together.replace("%2F", "/")
+    if "%" in together or "+" in together:
+        together = unquote_plus(together)
+    return together.split("\n")
 
 
 def _time(text: str | None) -> datetime | None:

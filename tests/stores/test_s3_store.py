@@ -242,6 +242,17 @@ def test_objects_whose_keys_are_no_paths_are_left_alone(store):
     assert all(entry.name for entry in store.list("").entries)
 
 
+@pytest.mark.parametrize("odd", ["a\nb", "a+b %41", "ü/€ <&>"])
+def test_names_that_listings_encode_come_back(store, odd):
+    for name in (odd, "plain"):
+        store._client.call("put_object", name, Key=f"{store.prefix}/d {odd}/{name}", Body=b"1")
+    found, _ = store._found("", f"{store.prefix}/d", flat=True, cursor=None, limit=9)
+    assert [item.key for item in found] == sorted(
+        f"{store.prefix}/d {odd}/{name}" for name in (odd, "plain")
+    )
+    assert all(item.size == 1 and item.modified is not None for item in found)
+
+
 def test_an_object_and_a_directory_of_the_same_name_are_both_listed(store):
     store._client.call("put_object", "", Key=f"{store.prefix}/x", Body=b"1")
     store._client.call("put_object", "", Key=f"{store.prefix}/x/y", Body=b"2")
