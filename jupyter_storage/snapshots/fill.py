@@ -30,10 +30,13 @@ from jupyter_storage.snapshots.whole import (
     write_whole,
 )
 
-__all__ = ["UNDER_WAY", "File", "Filler", "in_order"]
+__all__ = ["RUN", "UNDER_WAY", "File", "Filler", "in_order"]
 
 UNDER_WAY = f"{TEMPORARY_PREFIX}restored-"
 """How the names of files that are not whole yet begin."""
+
+RUN = uuid4().hex[:12]
+"""The part of their names that tells this process's from others'."""
 
 _READERS = 4
 _SOON = 2**20  # bytes; files up to this come before larger ones
@@ -86,7 +89,7 @@ class Filler:
         self._cancel = cancel
         self._failing = False
         self._lock = threading.Lock()
-        self._name, self._numbers = f"{UNDER_WAY}{uuid4().hex}", count()
+        self._name, self._numbers = f"{UNDER_WAY}{RUN}-{uuid4().hex}", count()
         self._helper: Helper | None = None
         self._free = threading.Semaphore(_AHEAD)
         # Small files take the interpreter's lock from each other: they go one by one.

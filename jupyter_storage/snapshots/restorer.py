@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_storage.errors import InvalidPath, InvalidRequest
 from jupyter_storage.paths import clean_key
 from jupyter_storage.records import ConflictPolicy, RestorePlan, RestoreRecord, SnapshotRecord
+from jupyter_storage.snapshots.leftovers import noted, sweep
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.restore import restore
 from jupyter_storage.snapshots.rewind import plan_rewind, rewind
@@ -27,8 +28,8 @@ class Restorer:
     ----------
     project : Path
         The project directory.
-    locks : Path
-        See :meth:`Repository.lock`.
+    state : Path
+        Directory of our own on this machine.
     still : threading.Lock
         Held while the project directory is neither the old nor the new version.
     save : Callable
@@ -38,11 +39,16 @@ class Restorer:
     def __init__(
         self,
         project: Path,
-        locks: Path,
+        state: Path,
         still: threading.Lock,
         save: Callable[[], Snapshot],
     ) -> None:
-        self._project, self._locks, self._still, self._save = project, locks, still, save
+        self._project, self._still, self._save = project, still, save
+        self._locks, self._notes = state / "locks", state / "restores"
+
+    def sweep(self) -> None:
+        """Remove what restores that were killed left under way."""
+        sweep(self._notes)
 
     def restore(
         self,
@@ -70,7 +76,8 @@ class Restorer:
         if undo and saved:
             saved(to_record(undo))
         still = self._still if undo else nullcontext()
-        with still, repository.lock(records=self._locks):
+        self.sweep()
+        with still, repository.lock(records=self._locks), noted(self._notes, target.resolve()):
             repository.refresh()
             if undo and here:
                 return rewind(repository, undo, chosen, target, exact=exact, **options)

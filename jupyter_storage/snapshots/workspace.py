@@ -117,7 +117,7 @@ class Workspace:
             bandwidth=bandwidth,
             retention=retention,
         )
-        self._restorer = Restorer(self.project, state / "locks", self._still, self._save)
+        self._restorer = Restorer(self.project, state, self._still, self._save)
         self._syncer: Syncer | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -352,6 +352,7 @@ class Workspace:
         self._keeper.stop(max(1.0, end - time.monotonic()))
 
     def _begin(self) -> None:
+        self._restorer.sweep()
         if not startup.bring_back(
             self._is_wanting, self._restore_project, self._standing.fail, self._stopping
         ):
