@@ -11,6 +11,7 @@ from jupyter_storage.records.history import (
 )
 from jupyter_storage.records.snapshots import (
     RestorePlan,
+    RestoreProgress,
     RestoreRecord,
     SnapshotRecord,
     SnapshotStatus,
@@ -45,6 +46,7 @@ __all__ = [
     "Page",
     "Plan",
     "RestorePlan",
+    "RestoreProgress",
     "RestoreRecord",
     "SnapshotRecord",
     "SnapshotStatus",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from jupyter_storage.records.transfers import Failure
 
-__all__ = ["RestorePlan", "RestoreRecord", "SnapshotRecord", "SnapshotStatus"]
+__all__ = ["RestorePlan", "RestoreProgress", "RestoreRecord", "SnapshotRecord", "SnapshotStatus"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,16 @@ class RestorePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreProgress:
+    """How far the restore at a start is; the totals are None where the snapshot does not say."""
+
+    files: int = 0
+    files_total: int | None = None
+    bytes: int = 0
+    bytes_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotStatus:
     """How safe the project directory is right now.
 
@@ -121,6 +131,8 @@ class SnapshotStatus:
         The fork that this machine writes, where another one holds the workspace.
     holder : str or None
         Who holds it then.
+    restoring : RestoreProgress or None
+        How far it is, in state ``restoring``.
     guarded : bool or None
         Whether the store itself keeps two machines apart; None while nobody knows.
     """
@@ -140,3 +152,4 @@ class SnapshotStatus:
     pending_bytes: int = 0
     durable: datetime | None = None
     late: bool = False
+    restoring: RestoreProgress | None = None

@@ -47,6 +47,17 @@ class SnapshotStatusHandler(StorageHandler):
         await self.reply(await self.call(workspace.status))
 
 
+class TakeoverHandler(StorageHandler):
+    """The main line of a workspace that two machines are in."""
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Make this machine the one that writes it."""
+        workspace = await self.call(self.extension.workspace)
+        await self.reply(await self.call(workspace.takeover))
+
+
 class SnapshotHandler(StorageHandler):
     """One snapshot."""
 
@@ -207,6 +218,7 @@ def _pieces(
 ROUTES = [
     (r"snapshots", SnapshotsHandler),
     (r"snapshots/status", SnapshotStatusHandler),
+    (r"snapshots/takeover", TakeoverHandler),
     (r"snapshots/([^/]+)", SnapshotHandler),
     (r"snapshots/([^/]+)/files(?:/(.*))?", SnapshotFilesHandler),
     (r"snapshots/([^/]+)/diff", SnapshotDiffHandler),

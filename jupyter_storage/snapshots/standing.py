@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from jupyter_storage.errors import Cancelled, StorageError
-from jupyter_storage.records import SnapshotStatus
+from jupyter_storage.records import RestoreProgress, SnapshotRecord, SnapshotStatus
 from jupyter_storage.redact import redact
+from jupyter_storage.snapshots.restore import Progress
 from jupyter_storage.snapshots.syncer import Told
 
 __all__ = ["Standing"]
+
+_TELL = 0.2  # seconds between two looks at a restore
 
 
 class Standing:
@@ -47,9 +51,34 @@ class Standing:
         if self._listener is not None and status != before:
             self._listener(status)
 
+    def restore(self, snapshot: SnapshotRecord) -> Progress:
+        """Say that a snapshot is being restored; what this gives is told how far it is."""
+        self.change(
+            state="restoring",
+            restoring=RestoreProgress(files_total=snapshot.files, bytes_total=snapshot.bytes),
+            error=None,
+            hint=None,
+        )
+        files = size = 0
+        told = time.monotonic()
+        counting = threading.Lock()
+
+        def progress(more_bytes: int, more_files: int) -> None:
+            nonlocal files, size, told
+            with counting:
+                files, size = files + more_files, size + more_bytes
+                if time.monotonic() - told < _TELL:
+                    return
+                told = time.monotonic()
+                self.change(restoring=RestoreProgress(files, snapshot.files, size, snapshot.bytes))
+
+        return progress
+
     def fail(self, error: StorageError) -> None:
         """Say what went wrong, and what to do."""
-        self.change(state="error", error=redact(str(error)), hint=redact(error.hint))
+        self.change(
+            state="error", restoring=None, error=redact(str(error)), hint=redact(error.hint)
+        )
 
     def hear(self, told: Told) -> None:
         """Say what the syncer tells."""

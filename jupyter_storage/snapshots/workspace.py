@@ -377,14 +377,19 @@ class Workspace:
         return wanting and bool(self._home.snapshots())
 
     def _restore_project(self) -> None:
-        self._standing.change(state="restoring", error=None, hint=None)
-        startup.begin(self.project)
         chosen = self.find("latest")
+        progress = self._standing.restore(chosen)
+        startup.begin(self.project)
         record = self.restore(
-            chosen.id, self.project, policy=ConflictPolicy.SKIP, cancel=self._stopping
+            chosen.id,
+            self.project,
+            policy=ConflictPolicy.SKIP,
+            progress=progress,
+            cancel=self._stopping,
         )
         self._keeper.line.restored(chosen)
         startup.end(self.project, record)
+        self._standing.change(state="waiting", restoring=None)
 
     # Below
 

@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import { ServerConnection } from '@jupyterlab/services';
 
 import type { IDocuments } from './versions-model';
 
@@ -9,6 +10,19 @@ export function inProject(app: JupyterFrontEnd, path: string): string {
   const { contents } = app.serviceManager;
   // With real-time collaboration the same files have another drive.
   return ['', 'RTC'].includes(contents.driveName(path)) ? contents.localPath(path) : '';
+}
+
+/** Whether a file exists; one that is gone stays open as it was. */
+async function isThere(app: JupyterFrontEnd, path: string): Promise<boolean> {
+  try {
+    await app.serviceManager.contents.get(path, { content: false });
+    return true;
+  } catch (error) {
+    if (error instanceof ServerConnection.ResponseError && error.response.status === 404) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 /** Files as JupyterLab has them open. */
@@ -31,7 +45,10 @@ export function documentsOf(app: JupyterFrontEnd, manager: IDocumentManager): ID
       await all().get(path)?.save();
     },
     reload: async path => {
-      await all().get(path)?.revert();
+      const context = all().get(path);
+      if (context && (await isThere(app, context.path))) {
+        await context.revert();
+      }
     }
   };
 }

@@ -22,9 +22,11 @@ export class DurabilityWatch {
     const late = this._waiting.tooLong(status, Date.now());
     if (late && this._warning === null) {
       const trans = this._trans;
-      const why = [status?.error, status?.hint].filter(Boolean).join(' ');
+      // JupyterLab shows 140 characters: the panel has the hint.
       this._warning = Notification.warning(
-        `${trans.__('For a minute nothing could be saved to a snapshot.')} ${why}`.trim(),
+        status?.error
+          ? trans.__('Nothing could be saved for a minute: %1', status.error)
+          : trans.__('Nothing could be saved for a minute.'),
         {
           autoClose: false,
           actions: [{ label: trans.__('Show Storage'), callback: this._show }]

@@ -4,6 +4,11 @@ import { explain } from './errors';
 import type { StorageModel } from './model';
 import type { IComparison, ISnapshot } from './records';
 
+/** Milliseconds after which the list is read again, although nothing was saved here. */
+const REREAD = 60_000;
+/** Milliseconds for which a fork is news. */
+const RECENT = 3_600_000;
+
 /** Snapshots of one hour, or of one day. */
 export interface IGroup {
   key: string;
@@ -47,6 +52,18 @@ export function momentOf(snapshot: ISnapshot): string {
   return `${snapshot.time} ${snapshot.hostname}`;
 }
 
+/**
+ * The newest snapshot of a fork that somebody has written in the last hour.
+ *
+ * A fork that has become the main line is none any more: its last snapshot has a child there.
+ */
+export function recentFork(snapshots: readonly ISnapshot[], now: number): ISnapshot | null {
+  const parents = new Set(snapshots.filter(each => !each.fork).map(each => each.parent));
+  const joined = new Set(snapshots.filter(each => parents.has(each.id)).map(each => each.fork));
+  const newest = snapshots.find(each => each.fork && !joined.has(each.fork));
+  return newest && now - Date.parse(newest.time) < RECENT ? newest : null;
+}
+
 /** While a snapshot is being pinned or named, there are two of it for a moment. */
 function unique(snapshots: ISnapshot[]): ISnapshot[] {
   return [...new Map(snapshots.map(snapshot => [momentOf(snapshot), snapshot])).values()];
@@ -57,7 +74,8 @@ export class HistoryModel {
   constructor(private readonly _storage: StorageModel) {
     _storage.changed.connect(() => {
       const last = _storage.snapshots?.last?.id ?? '';
-      if (last !== this._last && this._shown) {
+      // Another machine may write too, of which no status tells.
+      if (this._shown && (last !== this._last || Date.now() - this._loaded > REREAD)) {
         void this.load();
       }
     });
@@ -85,6 +103,7 @@ export class HistoryModel {
       return;
     }
     this._loading = true;
+    this._loaded = Date.now();
     try {
       this.snapshots = unique(await this._storage.requests.snapshots());
       this.error = '';
@@ -116,5 +135,6 @@ export class HistoryModel {
   private _loading = false;
   private _again = false;
   private _last = '';
+  private _loaded = 0;
   private readonly _changed = new Signal<this, void>(this);
 }

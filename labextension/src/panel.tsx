@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import type { IPanelContext } from './components/context';
 import { Files } from './components/Files';
+import { Fork } from './components/Fork';
 import { History } from './components/History';
 import { Snapshots } from './components/Snapshots';
 import { Tiers } from './components/Tiers';
@@ -23,6 +24,9 @@ export class StoragePanel extends SidePanel {
     this.title.caption = trans.__('Storage');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('Storage'));
+    const notice = ReactWidget.create(<Fork context={context} />);
+    notice.addClass('jp-Storage-notice');
+    this.header.addWidget(notice);
     this.files = section(trans.__('Files'), <Files context={context} />);
     for (const widget of [
       section(trans.__('Tiers'), <Tiers context={context} />),

@@ -108,6 +108,14 @@ export interface ISnapshot {
   failures: IFailure[];
 }
 
+/** How far the restore at a start is; a total is null where nobody knows it. */
+export interface IRestoreProgress {
+  files: number;
+  files_total: number | null;
+  bytes: number;
+  bytes_total: number | null;
+}
+
 /** How safe the project directory is. */
 export interface ISnapshotStatus {
   state: 'off' | 'unwatched' | 'waiting' | 'capturing' | 'restoring' | 'ok' | 'error';
@@ -119,6 +127,8 @@ export interface ISnapshotStatus {
   /** Everything that changed before this moment is safe. */
   durable?: string | null;
   pending_bytes?: number | null;
+  /** In the state `restoring`. */
+  restoring?: IRestoreProgress | null;
   /** The fork that this machine writes, while another one holds the workspace. */
   fork?: string | null;
   holder?: string | null;

@@ -205,6 +205,11 @@ export class Requests implements IUploadTransport {
     return this.post('snapshots', {});
   }
 
+  /** Make this machine the one that writes the workspace's main line. */
+  takeOver(): Promise<ISnapshot> {
+    return this.post('snapshots/takeover', {});
+  }
+
   /** All snapshots of the project directory, newest first. */
   async snapshots(): Promise<ISnapshot[]> {
     return (await this.json<{ snapshots: ISnapshot[] }>('snapshots')).snapshots;
@@ -247,13 +252,13 @@ export class Requests implements IUploadTransport {
   }
 
   /** What it would do to bring files, or everything, back into the project directory. */
-  planRestore(id: string, paths?: string[]): Promise<IRestorePlan> {
-    return this.post(`snapshots/${id}/restore`, { in_place: true, paths, dry_run: true });
+  planRestore(id: string, paths?: string[], exact = false): Promise<IRestorePlan> {
+    return this.post(`snapshots/${id}/restore`, { in_place: true, paths, exact, dry_run: true });
   }
 
   /** Bring files, or everything, back into the project directory. */
-  restoreInPlace(id: string, paths?: string[]): Promise<ITransfer> {
-    const body = { in_place: true, paths, policy: 'overwrite' };
+  restoreInPlace(id: string, paths?: string[], exact = false): Promise<ITransfer> {
+    const body = { in_place: true, paths, exact, policy: 'overwrite' };
     return this.post(`snapshots/${id}/restore`, body);
   }
 

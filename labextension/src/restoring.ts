@@ -2,9 +2,13 @@ import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { askName } from './dialogs';
-import { formatMoment } from './format';
+import { formatBytes, formatMoment } from './format';
 import type { StorageModel } from './model';
+import type { IRestorePlan } from './records';
 import { restoreInPlace, type IDocuments } from './versions-model';
+
+/** Names of files in a question. */
+const NAMED = 5;
 
 /** Ask where a snapshot is to come back, and bring it there. */
 export async function restoreSnapshot(
@@ -15,7 +19,7 @@ export async function restoreSnapshot(
   time: string
 ): Promise<void> {
   const when = formatMoment(time);
-  const plan = await storage.requests.planRestore(id);
+  const plan = await storage.requests.planRestore(id, undefined, true);
   const result = await showDialog({
     title: trans.__('Restore the project directory?'),
     body: trans.__(
@@ -23,6 +27,18 @@ export async function restoreSnapshot(
       when,
       trans._n('%1 file is', '%1 files are', plan.replaced)
     ),
+    checkbox:
+      plan.removed > 0
+        ? {
+            label: trans._n(
+              'Also remove %1 file that came later',
+              'Also remove %1 files that came later',
+              plan.removed
+            ),
+            caption: trans.__('Only with “Restore Here”'),
+            checked: false
+          }
+        : null,
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.createButton({ label: trans.__('Into a Folder…'), accept: true, actions: ['folder'] }),
@@ -49,7 +65,11 @@ export async function restoreSnapshot(
     }
     return;
   }
-  const record = await restoreInPlace(storage, documents, id, null);
+  const exact = result.isChecked === true;
+  if (exact && !(await confirmRemoval(plan, trans))) {
+    return;
+  }
+  const record = await restoreInPlace(storage, documents, id, null, exact);
   const { undo } = record;
   Notification.success(trans.__('The project directory is as it was at %1.', when), {
     autoClose: 15_000,
@@ -62,4 +82,26 @@ export async function restoreSnapshot(
         ]
       : []
   });
+}
+
+/** Ask whether files are to go, by number and name. */
+async function confirmRemoval(plan: IRestorePlan, trans: TranslationBundle): Promise<boolean> {
+  const names = plan.examples.slice(0, NAMED).map(path => `“${path}”`);
+  if (plan.removed > names.length) {
+    names.push(trans._n('%1 more', '%1 more', plan.removed - names.length));
+  }
+  const result = await showDialog({
+    title: trans._n('Remove %1 file?', 'Remove %1 files?', plan.removed),
+    body: trans.__(
+      '%1 (%2) came later than the snapshot and are removed from the project directory. The snapshot that is taken first has them, and Undo brings them back.',
+      names.join(', '),
+      formatBytes(plan.removed_bytes)
+    ),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: trans.__('Remove and Restore') })
+    ],
+    defaultButton: 0
+  });
+  return result.button.accept;
 }

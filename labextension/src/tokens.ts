@@ -31,6 +31,7 @@ export const CommandIDs = {
   retryTier: 'storage:retry-tier',
   clearTransfers: 'storage:clear-transfers',
   snapshotNow: 'storage:snapshot-now',
+  takeOver: 'storage:take-over',
   versions: 'storage:versions',
   browseSnapshot: 'storage:browse-snapshot',
   restoreSnapshot: 'storage:restore-snapshot',

@@ -15,12 +15,17 @@ export interface IDocuments {
   reload(path: string): Promise<void>;
 }
 
-/** Bring a file or folder of the project directory back, or all of it, in editors as well. */
+/**
+ * Bring a file or folder of the project directory back, or all of it, in editors as well.
+ *
+ * `exact` removes what the snapshot lacks.
+ */
 export async function restoreInPlace(
   model: StorageModel,
   documents: IDocuments,
   snapshot: string,
-  path: string | null
+  path: string | null,
+  exact = false
 ): Promise<ITransfer> {
   const open = documents
     .paths()
@@ -32,7 +37,7 @@ export async function restoreInPlace(
     }
   }
   const paths = path === null ? undefined : [path];
-  const record = await model.settle(await model.requests.restoreInPlace(snapshot, paths));
+  const record = await model.settle(await model.requests.restoreInPlace(snapshot, paths, exact));
   for (const other of open) {
     await documents.reload(other);
   }

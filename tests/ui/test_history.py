@@ -281,6 +281,34 @@ def test_everything_comes_back_into_a_folder(panel: Panel, lab: Lab, page: Page,
     assert (lab.project / "brought-back/whole.txt").read_text() == "as it was"
 
 
+def test_what_came_later_goes_if_a_person_wants_it_and_comes_back_by_undo(
+    panel: Panel, lab: Lab, page: Page
+):
+    save(lab, "stays.txt", "x")
+    save(lab, "later.txt", "y")
+    second = shown(panel, lab, 1)
+    second.click()
+    details(second).get_by_role("button", name="Restore…").click()
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_text("Also remove 1 file that came later").click()
+    panel.dialog_button("Restore Here").click()
+    expect(dialog).to_contain_text("Remove 1 file?")
+    expect(dialog).to_contain_text("“later.txt” (1 B) came later")
+    panel.dialog_button("Cancel").click()
+    expect(dialog).to_have_count(0)
+    assert (lab.project / "later.txt").exists()
+    details(second).get_by_role("button", name="Restore…").click()
+    dialog.get_by_text("Also remove 1 file that came later").click()
+    panel.dialog_button("Restore Here").click()
+    panel.dialog_button("Remove and Restore").click()
+    toast = page.locator(".Toastify__toast").filter(has_text="The project directory is as it was")
+    expect(toast).to_be_visible()
+    assert not (lab.project / "later.txt").exists()
+    assert (lab.project / "stays.txt").exists()
+    toast.get_by_role("button", name="Undo").click()
+    wait_for((lab.project / "later.txt").exists)
+
+
 def test_a_snapshot_is_pinned_and_named(panel: Panel, lab: Lab, page: Page):
     save(lab, "pinned.txt", "x")
     moment = shown(panel, lab, 0).locator(".jp-Storage-time").inner_text()

@@ -1,4 +1,4 @@
-import { group, labels } from '../history-model';
+import { group, labels, recentFork } from '../history-model';
 import { PATIENCE, Waiting } from '../waiting';
 import type { ISnapshot, ISnapshotStatus } from '../records';
 
@@ -40,6 +40,26 @@ describe('the timeline', () => {
       pinned: true
     });
     expect(labels(snapshot(''))).toEqual({ name: '', pinned: false });
+  });
+});
+
+describe('a fork', () => {
+  const now = Date.parse('2026-11-21T12:00:00Z');
+  const of = (id: string, fork: string | null, parent: string | null = null, time = id) =>
+    ({ id, fork, parent, time: `2026-11-21T${time}:00Z` }) as ISnapshot;
+
+  it('is news for an hour, the newest one', () => {
+    expect(recentFork([of('11:50', null), of('11:40', 'b'), of('11:30', 'a')], now)?.id).toBe(
+      '11:40'
+    );
+    expect(recentFork([of('11:50', null), of('10:59', 'b')], now)).toBeNull();
+    expect(recentFork([of('11:50', null)], now)).toBeNull();
+  });
+
+  it('is none any more when it has become the main line', () => {
+    const all = [of('11:55', null, '11:50'), of('11:50', 'b', '11:45'), of('11:45', 'b')];
+    expect(recentFork(all, now)).toBeNull();
+    expect(recentFork([of('11:56', 'c'), ...all], now)?.fork).toBe('c');
   });
 });
 

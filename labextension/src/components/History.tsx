@@ -6,14 +6,13 @@ import { formatBytes, formatMoment } from '../format';
 import { group, labels, momentOf, type HistoryModel, type IGroup } from '../history-model';
 import type { IComparison, ISnapshot } from '../records';
 import { CommandIDs } from '../tokens';
+import { Changes } from './Changes';
 import type { IPanelContext } from './context';
 import { useNow, useSignal } from './hooks';
 import { onListKey } from './keys';
 
 /** Snapshots of a group that are drawn at first. */
 const SHOWN = 100;
-
-const SIGNS = { added: '+', removed: '−', changed: '•', type: '•', attributes: '•' };
 
 /** The timeline: snapshots by hours and days, and what each of them changed. */
 export function History({
@@ -188,6 +187,13 @@ function Details({ snapshot, context, history }: IItemProps): React.JSX.Element 
   }, [id, later, history]);
   const { time } = snapshot;
   const { name, pinned } = labels(snapshot);
+  const words = {
+    added: trans.__('added'),
+    removed: trans.__('removed'),
+    changed: trans.__('changed'),
+    type: trans.__('became something else'),
+    attributes: trans.__('other permissions or owner')
+  };
   const act = (command: string, label: string, pressed?: boolean) => (
     <button
       className="jp-Storage-action"
@@ -223,50 +229,7 @@ function Details({ snapshot, context, history }: IItemProps): React.JSX.Element 
         </div>
       )}
       {!error && !found && <div className="jp-Storage-small">{trans.__('Comparing…')}</div>}
-      {found && <Changes found={found} context={context} />}
+      {found && <Changes found={found} context={context} words={words} />}
     </div>
-  );
-}
-
-function Changes({
-  found,
-  context
-}: {
-  found: IComparison;
-  context: IPanelContext;
-}): React.JSX.Element {
-  const { commands, trans } = context;
-  const words = {
-    added: trans.__('added'),
-    removed: trans.__('removed'),
-    changed: trans.__('changed'),
-    type: trans.__('became something else'),
-    attributes: trans.__('other permissions or owner')
-  };
-  const files = found.entries.filter(entry => entry.type !== 'directory');
-  if (files.length === 0) {
-    return <div className="jp-Storage-small">{trans.__('No file differs.')}</div>;
-  }
-  const total = found.added + found.removed + found.changed;
-  return (
-    <ul className="jp-Storage-changes">
-      {files.map(entry => (
-        <li key={entry.path}>
-          <button
-            className={`jp-Storage-change jp-mod-${entry.change}`}
-            title={`${entry.path}: ${words[entry.change]}`}
-            aria-label={trans.__('%1, %2: show versions', entry.path, words[entry.change])}
-            onClick={() => void commands.execute(CommandIDs.versions, { path: entry.path })}
-          >
-            <span aria-hidden>{SIGNS[entry.change]}</span> <span>{entry.path}</span>
-          </button>
-        </li>
-      ))}
-      {!found.complete && total > files.length && (
-        <li className="jp-Storage-small">
-          {trans._n('and %1 more file', 'and %1 more files', total - files.length)}
-        </li>
-      )}
-    </ul>
   );
 }

@@ -3,8 +3,9 @@ import * as React from 'react';
 
 import { formatAgo, formatBytes, formatMoment } from '../format';
 import type { StorageModel } from '../model';
-import type { ISnapshotStatus } from '../records';
+import type { IRestoreProgress, ISnapshotStatus } from '../records';
 import { CommandIDs } from '../tokens';
+import { Bar } from './Bar';
 import type { IPanelContext } from './context';
 import { useNow, useSignal } from './hooks';
 
@@ -22,17 +23,24 @@ export function snapshotText(model: StorageModel, trans: TranslationBundle, now:
       return trans.__('Snapshots are off');
     case 'capturing':
       return trans.__('Snapshotting…');
-    case 'restoring':
-      return trans.__('Restoring…');
+    case 'restoring': {
+      const part = status.restoring ? fraction(status.restoring) : null;
+      return part === null
+        ? trans.__('Restoring…')
+        : trans.__('Restoring… %1 %', String(Math.floor(100 * part)));
+    }
     case 'waiting':
       if (status.pending > 0) {
         return trans._n('%1 change to save', '%1 changes to save', status.pending);
       }
       return status.last ? trans.__('Changes to save') : trans.__('No snapshot yet');
     default:
-      return status.last
-        ? trans.__('Saved %1', formatAgo(status.last.time, trans, now))
-        : trans.__('No snapshot yet');
+      if (!status.last) {
+        return trans.__('No snapshot yet');
+      }
+      return status.fork
+        ? trans.__('Saved to a fork %1', formatAgo(status.last.time, trans, now))
+        : trans.__('Saved %1', formatAgo(status.last.time, trans, now));
   }
 }
 
@@ -76,24 +84,15 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
       {status && status.pending > 0 && (
         <div className="jp-Storage-small">{waitingText(status, trans)}</div>
       )}
-      {status?.fork && (
-        <div className="jp-Storage-message jp-mod-error" role="alert">
-          <p>
-            {status.holder
-              ? trans.__(
-                  'Another machine, %1, holds this workspace. What you do here is saved in a fork: nothing is lost, on either side.',
-                  status.holder
-                )
-              : trans.__(
-                  'Another machine holds this workspace. What you do here is saved in a fork: nothing is lost, on either side.'
-                )}
-          </p>
-          <p>
-            {trans.__(
-              'Go on there; or go on here, and make this the main line: “jupyter storage snapshot takeover”.'
-            )}
-          </p>
-        </div>
+      {status?.restoring && (
+        <>
+          <Bar
+            value={fraction(status.restoring)}
+            label={trans.__('Restoring the project directory')}
+            role="progressbar"
+          />
+          <div className="jp-Storage-small">{restoringText(status.restoring, trans)}</div>
+        </>
       )}
       {error && (
         <div className="jp-Storage-message jp-mod-error" role="alert">
@@ -121,6 +120,28 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
       )}
     </div>
   );
+}
+
+/** How much of a restore is done, from 0 to 1; null where nobody knows. */
+function fraction(progress: IRestoreProgress): number | null {
+  const { files, files_total, bytes, bytes_total } = progress;
+  if (bytes_total) {
+    return Math.min(1, bytes / bytes_total);
+  }
+  return files_total ? Math.min(1, files / files_total) : null;
+}
+
+function restoringText(progress: IRestoreProgress, trans: TranslationBundle): string {
+  const { files, files_total, bytes, bytes_total } = progress;
+  return files_total === null || bytes_total === null
+    ? `${trans._n('%1 file', '%1 files', files)} · ${formatBytes(bytes)}`
+    : trans.__(
+        '%1 of %2 files · %3 of %4',
+        files.toLocaleString(),
+        files_total.toLocaleString(),
+        formatBytes(bytes),
+        formatBytes(bytes_total)
+      );
 }
 
 /** What is in no snapshot yet, and since when. */

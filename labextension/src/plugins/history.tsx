@@ -28,7 +28,9 @@ import { explain } from '../errors';
 import { formatMoment } from '../format';
 import type { StorageModel } from '../model';
 import type { ICellDifference } from '../records';
+import { RestoreWatch } from '../restore-watch';
 import { restoreSnapshot } from '../restoring';
+import { takeOver } from '../takeover';
 import { CommandIDs, IStorage } from '../tokens';
 import { VersionsModel, restoreInPlace } from '../versions-model';
 
@@ -49,7 +51,9 @@ export const historyPlugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_storage');
     const documents = documentsOf(app, manager);
-    new DurabilityWatch(storage, trans, () => void app.commands.execute(CommandIDs.show));
+    const showPanel = () => void app.commands.execute(CommandIDs.show);
+    new DurabilityWatch(storage, trans, showPanel);
+    new RestoreWatch(storage, trans, showPanel);
 
     /** What is chosen in JupyterLab's own file browser, if it is one file. */
     const selected = (): string => {
@@ -255,6 +259,13 @@ export const historyPlugin: JupyterFrontEndPlugin<void> = {
         guarded(trans.__('Restore'), () =>
           restoreSnapshot(storage, documents, trans, text(args.id), text(args.time))
         )
+    });
+    app.commands.addCommand(CommandIDs.takeOver, {
+      label: trans.__('Take Over the Workspace…'),
+      caption: trans.__('Make this machine the one that writes the main line of snapshots'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      isVisible: () => Boolean(storage.snapshots?.fork),
+      execute: () => guarded(trans.__('Take Over'), () => takeOver(storage, trans))
     });
     app.commands.addCommand(CommandIDs.pinSnapshot, {
       label: args => (args.pinned ? trans.__('Unpin Snapshot') : trans.__('Pin Snapshot')),
