@@ -47,6 +47,7 @@ _GROUPS = {
     ),
     "keys": ("snapshot key",),
     "storages": ("apply", "storages", "storages delete"),
+    "mounts": ("mount", "unmount", "mounts"),
     "scripts": ("completion",),
 }
 _MODULES = {name: group for group, names in _GROUPS.items() for name in names}
@@ -67,6 +68,7 @@ NAMES = (
     "url",
     "zip",
     *_GROUPS["storages"],
+    *_GROUPS["mounts"],
     *_GROUPS["snapshots"],
     *_GROUPS["versions"],
     *_GROUPS["upkeep"],

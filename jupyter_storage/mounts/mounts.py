@@ -1,19 +1,44 @@
-"""Mounts of this machine."""
+"""Mounts of this machine: made, listed, brought back, taken away."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from jupyter_storage.errors import Unsupported
+from jupyter_storage.errors import (
+    AlreadyExists,
+    Conflict,
+    NotFound,
+    StorageError,
+    Unreachable,
+    os_errors,
+)
+from jupyter_storage.mounts.mounters import choose
+from jupyter_storage.mounts.requests import FAILED, LOG, PIDS, STOP, Request, directory_of
+from jupyter_storage.mounts.table import answers, detach, is_mounted
 from jupyter_storage.records import MountRecord
 
 __all__ = ["Mounts"]
 
+PATIENCE = 30.0  # seconds until a mount must be there, or gone
+ANSWER = 5.0  # seconds in which a mount that works answers
+TICK = 0.05
+
 
 class Mounts:
     """Attaches object storage to directories.
+
+    Each mount has a process that serves it and one that keeps it alive, neither of which ends with
+    this one.
 
     Parameters
     ----------
@@ -33,14 +58,219 @@ class Mounts:
         read_only: bool = False,
         cached: bool = False,
     ) -> MountRecord:
-        """Mount, or say that it is mounted already."""
-        raise Unsupported(
-            "Buckets cannot be mounted here", path=str(target), hint="Use 'mode: COPY'."
-        )
+        """Mount, or say that it is mounted already.
 
-    def unmount(self, target: Path) -> None:
-        """Detach; nothing happens if it is not mounted."""
+        Parameters
+        ----------
+        target : Path
+            A directory, which is made where it is not there, and else must be empty.
+        uri : str
+        options : mapping
+            For the store.
+        read_only : bool
+        cached : bool
+            Whether files are written here first, and uploaded after they are closed.
+
+        Raises
+        ------
+        AlreadyExists
+            If something else is there.
+        Unsupported
+            Where nothing can be mounted on this machine.
+        """
+        path = os.path.realpath(target)
+        there = self.mounted(target)
+        if there is not None:
+            mode = "MOUNT_CACHED" if cached else "MOUNT"
+            if (there.uri, there.mode, there.read_only) == (uri, mode, read_only):
+                return there
+            raise AlreadyExists(
+                f"{there.uri} is mounted there as {there.mode}",
+                path=path,
+                hint=f"Unmount it first: jupyter storage unmount {path}.",
+            )
+        mounter, reason = choose(path)
+        _prepare(path)
+        created = datetime.now(timezone.utc).isoformat()
+        request = Request(path, uri, dict(options), read_only, cached, mounter, reason, created)
+        directory = directory_of(self._state, path)
+        (directory / STOP).unlink(missing_ok=True)
+        (directory / FAILED).unlink(missing_ok=True)
+        request.write(directory)
+        try:
+            self._start(directory, request)
+        except StorageError:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        return _record(directory, request)
 
     def mounted(self, target: Path) -> MountRecord | None:
-        """What is mounted there and alive."""
-        return None
+        """What of ours is mounted there and alive."""
+        directory = directory_of(self._state, os.path.realpath(target))
+        try:
+            record = _record(directory, Request.read(directory))
+        except (OSError, ValueError):
+            return None
+        return record if record.state == "ok" else None
+
+    def all(self) -> list[MountRecord]:
+        """List the mounts that should be, each as it is now."""
+        return [_record(directory, request) for directory, request in self._requests()]
+
+    def unmount(self, target: Path, *, force: bool = False) -> None:
+        """Detach; nothing happens if it is not mounted.
+
+        Parameters
+        ----------
+        target : Path
+        force : bool
+            Also where files are open.
+
+        Raises
+        ------
+        Conflict
+            If files are open there.
+        """
+        path = os.path.realpath(target)
+        directory = directory_of(self._state, path)
+        if not (directory / STOP).parent.exists():
+            return
+        (directory / STOP).touch()
+        if is_mounted(path):
+            reason = detach(path, lazily=force)
+            if reason is not None:
+                (directory / STOP).unlink(missing_ok=True)
+                raise Conflict(
+                    "Files in it are open, or a program works in it",
+                    path=path,
+                    hint="Close them (a notebook, a terminal), or add --force: what is being "
+                    "written is lost then.",
+                )
+        self._wait_for_end(directory)
+        shutil.rmtree(directory, ignore_errors=True)
+
+    def reconcile(self) -> list[MountRecord]:
+        """Bring back what should be mounted: adopt what lives, detach what is dead.
+
+        For the start of a server, after a machine or a process was stopped.
+        """
+        for directory, request in self._requests():
+            if (directory / STOP).exists():
+                # Somebody was unmounting it.
+                with suppress(StorageError):
+                    self.unmount(Path(request.target))
+            elif not _is_alive(_pids(directory).get("supervisor")):
+                with suppress(StorageError):
+                    self._start(directory, request)
+        return self.all()
+
+    def _requests(self) -> list[tuple[Path, Request]]:
+        found = []
+        for directory in self._state.glob("*"):
+            with suppress(OSError, ValueError, TypeError):
+                found.append((directory, Request.read(directory)))
+        return sorted(found, key=lambda each: each[1].created)
+
+    def _start(self, directory: Path, request: Request) -> None:
+        command = [sys.executable, "-m", "jupyter_storage.mounts.supervisor", str(directory)]
+        with (directory / LOG).open("ab") as log:
+            # It outlives this process, and Ctrl-C is not meant for it.
+            supervisor = subprocess.Popen(  # noqa: S603  words of our own
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if is_mounted(request.target) and answers(request.target):
+                # Nobody waits for it here: it is to go on.
+                supervisor.returncode = 0
+                return
+            if supervisor.poll() is not None:
+                break
+            time.sleep(TICK)
+        error = _reason(directory, request)
+        if supervisor.poll() is None:
+            supervisor.terminate()
+            supervisor.wait()
+        raise error
+
+    def _wait_for_end(self, directory: Path) -> None:
+        """Wait until what was written has arrived: the processes end after it."""
+        deadline = time.monotonic() + PATIENCE
+        pids = _pids(directory)
+        while any(_is_alive(pid) for pid in pids.values()) and time.monotonic() < deadline:
+            time.sleep(TICK)
+
+
+def _prepare(path: str) -> None:
+    with os_errors(path):
+        if is_mounted(path):
+            # What is left of a mounter that died.
+            if answers(path):
+                raise AlreadyExists(
+                    "Something is mounted there already", path=path, hint="Choose another target."
+                )
+            detach(path, lazily=True)
+        Path(path).mkdir(parents=True, exist_ok=True)
+        if os.listdir(path):
+            raise AlreadyExists(
+                "The directory is not empty: a mount would hide what is in it",
+                path=path,
+                hint="Choose another target, or move the files away.",
+            )
+
+
+def _record(directory: Path, request: Request) -> MountRecord:
+    return MountRecord(
+        target=request.target,
+        uri=request.uri,
+        mode="MOUNT_CACHED" if request.cached else "MOUNT",
+        mounter=request.mounter,
+        reason=request.reason,
+        state=_state(request.target),
+        created=datetime.fromisoformat(request.created),
+        read_only=request.read_only,
+    )
+
+
+def _state(target: str) -> Literal["ok", "dead", "hanging", "missing"]:
+    if not is_mounted(target):
+        return "missing"
+    found = answers(target, ANSWER)
+    return "hanging" if found is None else "ok" if found else "dead"
+
+
+def _reason(directory: Path, request: Request) -> StorageError:
+    """Say why nothing was mounted."""
+    try:
+        fields = json.loads((directory / FAILED).read_text("utf-8"))
+    except (OSError, ValueError):
+        log = ""
+        with suppress(OSError):
+            log = (directory / LOG).read_text("utf-8", "replace")
+        last = log.strip().splitlines()[-1:] or ["it did not say why"]
+        return Unreachable(f"It could not be mounted: {last[0]}", path=request.target)
+    kind = NotFound if fields["kind"] == NotFound.__name__ else Unreachable
+    return kind(f"{request.uri}: {fields['message']}", path=request.target, hint=fields["hint"])
+
+
+def _pids(directory: Path) -> dict[str, int]:
+    try:
+        return dict(json.loads((directory / PIDS).read_text("utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _is_alive(pid: int | None) -> bool:
+    """Whether a process of ours has this number: numbers are used again."""
+    if pid is None:
+        return False
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"jupyter_storage.mounts." in words

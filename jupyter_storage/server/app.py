@@ -158,6 +158,7 @@ class StorageApp(ExtensionApp):
             offer_versions(self, serverapp.contents_manager)
         self._emitter = Emitter(asyncio.get_running_loop(), events, self.log)
         self.run(self.call(self._start, self._service), "Starting")
+        self.run(self.call(self._service.mounts.reconcile), "Bringing back mounts")
 
     async def stop_extension(self) -> None:
         """Take the last snapshot, stop transfers, give back threads and connections."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_storage.records import ApplyPlan, Plan, StorageRecord, TransferRecord
+from jupyter_storage.paths import join
+from jupyter_storage.records import ApplyPlan, MountRecord, Plan, StorageRecord, TransferRecord
 from jupyter_storage.service.base import Base, Listener
 from jupyter_storage.transfers.progress import Meter
 
@@ -88,6 +89,30 @@ class Storages(Base):
                 keeper.delete(name, progress=meter.done, cancel=cancel)
 
         return self._jobs.start("delete", names, None, work)
+
+    def mount(
+        self, path: str, target: Path, *, read_only: bool = False, cached: bool = False
+    ) -> MountRecord:
+        """Mount object storage, or a tier, at a directory; see :meth:`Mounts.mount`.
+
+        Parameters
+        ----------
+        path : str
+            ``tier:relative/path``, a URI or a local path.
+        target : Path
+        read_only, cached : bool
+        """
+        from jupyter_storage.storages.reach import reach
+
+        place = self._locations.place(path)
+        reached = reach(self._locations, join(place.store.uri, place.key))
+        return self.mounts.mount(
+            target,
+            reached.uri,
+            reached.options,
+            read_only=read_only or reached.read_only,
+            cached=cached,
+        )
 
     @property
     def mounts(self) -> Mounts:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 
@@ -73,3 +75,19 @@ def test_a_mistake_in_the_file_names_its_line(call, task):
     wrong = call("apply", task)
     assert wrong.status == 2
     assert f"{task}:4: file_mounts./d.modus: there is no such field" in wrong.err
+
+
+def test_a_directory_is_mounted_listed_and_unmounted(call, directory):
+    if not Path("/dev/fuse").exists():
+        pytest.skip("there is no /dev/fuse")
+    (directory / "store").mkdir()
+    (directory / "store/a.txt").write_text("abc")
+    mounted = call("mount", "./store", "target")
+    assert mounted.status == 0, mounted.err
+    assert "(built-in: " in mounted.out
+    assert (directory / "target/a.txt").read_text() == "abc"
+    (row,) = call("mounts", "--json").json
+    assert (row["target"], row["state"]) == (str(directory / "target"), "ok")
+    assert call("unmount", "target").status == 0
+    assert call("mounts").out == "Nothing here.\n"
+    assert list((directory / "target").iterdir()) == []

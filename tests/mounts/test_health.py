@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from waiting import eventually
+
+from jupyter_storage.errors import Unsupported
+from jupyter_storage.mounts import mounters
+from jupyter_storage.mounts.requests import directory_of
+
+
+@pytest.fixture
+def target(mounts, tmp_path):
+    """A mounted directory that stands in for a bucket."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/a.txt").write_text("hello")
+    mounts.mount(tmp_path / "target", (tmp_path / "store").as_uri(), {})
+    return tmp_path / "target"
+
+
+def _pids(tmp_path: Path, target: Path) -> dict[str, int]:
+    return json.loads((directory_of(tmp_path / "mounts", str(target)) / "pids.json").read_text())
+
+
+def test_a_mount_whose_process_is_killed_comes_back(mounts, target, tmp_path):
+    for _ in range(3):
+        mounter = _pids(tmp_path, target)["mounter"]
+        os.kill(mounter, signal.SIGKILL)
+        eventually(lambda before=mounter: _pids(tmp_path, target)["mounter"] != before)
+        eventually(lambda: (target / "a.txt").read_text() == "hello")
+    (target / "b.txt").write_text("after")
+    assert (tmp_path / "store/b.txt").read_text() == "after"
+
+
+def test_a_mount_that_hangs_is_seen_and_comes_back(mounts, target, tmp_path, monkeypatch):
+    mounter = _pids(tmp_path, target)["mounter"]
+    os.kill(mounter, signal.SIGSTOP)
+    monkeypatch.setattr("jupyter_storage.mounts.mounts.ANSWER", 0.5)
+    assert [each.state for each in mounts.all()] == ["hanging"]
+    os.kill(mounter, signal.SIGCONT)
+    eventually(lambda: [each.state for each in mounts.all()] == ["ok"])
+
+
+def test_what_lives_is_adopted_and_kept_alive(mounts, target, tmp_path):
+    pids = _pids(tmp_path, target)
+    os.kill(pids["supervisor"], signal.SIGKILL)
+    eventually(lambda: not Path(f"/proc/{pids['supervisor']}/cmdline").read_bytes())
+    assert (target / "a.txt").read_text() == "hello"
+    assert [each.state for each in mounts.reconcile()] == ["ok"]
+    # The one that serves is the same; whoever looks after it is new.
+    assert Path(f"/proc/{pids['mounter']}").exists()
+    os.kill(pids["mounter"], signal.SIGKILL)
+    eventually(lambda: _pids(tmp_path, target)["mounter"] != pids["mounter"], 20)
+    eventually(lambda: (target / "a.txt").read_text() == "hello")
+
+
+def test_what_a_restarted_machine_lost_is_brought_back(mounts, target, tmp_path):
+    pids = _pids(tmp_path, target)
+    for pid in (pids["supervisor"], pids["mounter"]):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: [each.state for each in mounts.all()] == ["dead"])
+    assert [each.state for each in mounts.reconcile()] == ["ok"]
+    assert (target / "a.txt").read_text() == "hello"
+
+
+def test_unmounting_by_hand_is_not_undone(mounts, target):
+    subprocess.run(["umount", str(target)], check=True, timeout=30)
+    time.sleep(2)
+    assert [each.state for each in mounts.all()] == ["missing"]
+    mounts.unmount(target)
+    assert mounts.all() == []
+
+
+def test_without_fuse_the_way_out_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(mounters, "DEVICE", tmp_path / "no-fuse")
+    with pytest.raises(Unsupported, match="there is no") as caught:
+        mounters.choose("/target")
+    assert "mode: COPY" in caught.value.hint
+    assert "sync" in caught.value.hint

@@ -1,0 +1,70 @@
+"""The demo of SkyPilot's documentation, with names of this test and buckets that it made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jupyter_storage.storages.document import read
+
+DEMO = Path(__file__).with_name("storage_demo.yaml")
+
+pytestmark = pytest.mark.skipif(
+    not os.access("/dev/fuse", os.W_OK), reason="/dev/fuse is not there, or closed"
+)
+
+
+@pytest.fixture
+def demo(on_s3, home, s3_bucket, gcs_bucket, name):
+    """The demo, applied; what its comments say can be looked at."""
+    on_s3.write(f"s3://{s3_bucket}/talk/1.json", b"{}")
+    on_s3.write(f"gs://{gcs_bucket}/fake_imagenet/train-00001-of-01024", b"rows")
+    text = DEMO.read_text()
+    for word, other in (
+        ("enriched-topical-chat", s3_bucket),
+        ("digitalcorpora", s3_bucket),
+        ("cloud-tpu-test-datasets", gcs_bucket),
+        ("sky-dataset-romil", f"{name}-dataset"),
+        ("romil-output-bucket", f"{name}-output"),
+        ("sky-multisource-storage2", f"{name}-several"),
+    ):
+        assert word in text
+        text = text.replace(word, other)
+    record = on_s3.apply(text)
+    assert record.state == "done", record.failures
+    yield on_s3
+    on_s3.service.end_document(read(text, "task.yaml"), under=on_s3.under)
+
+
+def test_all_entries_of_the_demo_behave_as_its_comments_say(demo, name, s3_bucket, home):
+    # Copying files from local, from S3, one object from GCS.
+    assert demo.path("/datasets/deep/b.csv").read_text() == "c,d\n"
+    assert demo.path("/datasets-s3/talk/1.json").read_text() == "{}"
+    assert demo.path("/train-00001-of-01024").read_text() == "rows"
+    # Persistent storage by copying: what is written stays here.
+    assert demo.path("/datasets-storage/a.csv").read_text() == "a,b\n"
+    demo.path("/datasets-storage/own.txt").write_text("own")
+    assert demo.keys(f"s3://{name}-dataset") == ["a.csv", "deep/b.csv"]
+    # The same storage, mounted: what is written is in the bucket.
+    mounted = demo.path("/dataset-storage-mount")
+    assert (mounted / "a.csv").read_text() == "a,b\n"
+    (mounted / "result.txt").write_text("42")
+    assert demo.read(f"s3://{name}-dataset/result.txt") == b"42"
+    # A large bucket, mounted: nothing is copied.
+    assert demo.path("/huge-dataset-mount/talk/1.json").read_text() == "{}"
+    # Collecting outputs in an empty bucket.
+    assert os.listdir(demo.path("/outputs-mount")) == []
+    demo.path("/outputs-mount/log.txt").write_text("done")
+    assert demo.read(f"s3://{name}-output/log.txt") == b"done"
+    # Several sources: basenames at the root.
+    several = demo.path("/datasets-multisource-storage")
+    assert sorted(os.listdir(several)) == ["datasets", "myfile.txt"]
+    # Of buckets, those are listed that were created here.
+    assert [each.name for each in demo.service.storages()] == [
+        f"{name}-dataset",
+        f"{name}-output",
+        f"{name}-several",
+    ]
+    assert {each.state for each in demo.service.mounts.all()} == {"ok"}
