@@ -23,7 +23,7 @@ from jupyter_storage.errors import (
     os_errors,
 )
 from jupyter_storage.mounts.mounters import choose
-from jupyter_storage.mounts.requests import FAILED, LOG, PIDS, STOP, Request, directory_of
+from jupyter_storage.mounts.requests import FAILED, LOG, PIDS, STOP, Request, directory_of, put
 from jupyter_storage.mounts.table import answers, detach, is_mounted
 from jupyter_storage.records import MountRecord
 
@@ -136,8 +136,10 @@ class Mounts:
         if not (directory / STOP).parent.exists():
             return
         (directory / STOP).touch()
-        if is_mounted(path):
-            reason = detach(path, lazily=force)
+        deadline = time.monotonic() + PATIENCE
+        # What was written has arrived when the processes have ended.
+        while is_mounted(path) or any(map(_is_alive, _pids(directory).values())):
+            reason = detach(path, lazily=force) if is_mounted(path) else None
             if reason is not None:
                 (directory / STOP).unlink(missing_ok=True)
                 raise Conflict(
@@ -146,7 +148,9 @@ class Mounts:
                     hint="Close them (a notebook, a terminal), or add --force: what is being "
                     "written is lost then.",
                 )
-        self._wait_for_end(directory)
+            if time.monotonic() > deadline:
+                break
+            time.sleep(TICK)
         shutil.rmtree(directory, ignore_errors=True)
 
     def reconcile(self) -> list[MountRecord]:
@@ -183,9 +187,11 @@ class Mounts:
                 cwd="/",
                 start_new_session=True,
             )
+        put(directory / PIDS, {**_pids(directory), "supervisor": supervisor.pid})
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            if is_mounted(request.target) and answers(request.target):
+            # In this order: what is left of a dead one may be detached between the two.
+            if answers(request.target) and is_mounted(request.target):
                 # Nobody waits for it here: it is to go on.
                 supervisor.returncode = 0
                 return
@@ -197,13 +203,6 @@ class Mounts:
             supervisor.terminate()
             supervisor.wait()
         raise error
-
-    def _wait_for_end(self, directory: Path) -> None:
-        """Wait until what was written has arrived: the processes end after it."""
-        deadline = time.monotonic() + PATIENCE
-        pids = _pids(directory)
-        while any(_is_alive(pid) for pid in pids.values()) and time.monotonic() < deadline:
-            time.sleep(TICK)
 
 
 def _prepare(path: str) -> None:
@@ -241,6 +240,8 @@ def _state(target: str) -> Literal["ok", "dead", "hanging", "missing"]:
     if not is_mounted(target):
         return "missing"
     found = answers(target, ANSWER)
+    if not is_mounted(target):
+        return "missing"
     return "hanging" if found is None else "ok" if found else "dead"
 
 

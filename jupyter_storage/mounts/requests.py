@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-__all__ = ["FAILED", "LOG", "PIDS", "REQUEST", "STOP", "Request", "directory_of"]
+__all__ = ["FAILED", "LOG", "PIDS", "REQUEST", "STOP", "Request", "directory_of", "put"]
 
 REQUEST = "request.json"
 FAILED = "failed.json"  # why the last try to mount came to nothing

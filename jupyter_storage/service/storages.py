@@ -105,7 +105,9 @@ class Storages(Base):
         from jupyter_storage.storages.reach import reach
 
         place = self._locations.place(path)
-        reached = reach(self._locations, join(place.store.uri, place.key))
+        local = place.store.local_path(place.key)
+        uri = join(place.store.uri, place.key) if local is None else local.absolute().as_uri()
+        reached = reach(self._locations, uri)
         return self.mounts.mount(
             target,
             reached.uri,
