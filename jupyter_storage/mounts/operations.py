@@ -132,7 +132,8 @@ class StoreOperations(Operations):  # type: ignore[misc]
         with _told(key):
             self._refuse_writes(key)
             self._attributes.forget(key)
-            return self._opened(SequentialFile(self._store, key, _process(), empty=True))
+            file = SequentialFile(self._store, key, _process(), empty=True, new=True)
+            return self._opened(file)
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
         with _told(_key(path)):

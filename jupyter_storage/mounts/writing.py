@@ -24,14 +24,19 @@ class SequentialFile:
         Who opened it.
     empty : bool
         Whether it is new, or its old content is given up; else a write is refused.
+    new : bool
+        Whether there was nothing of that name.
     """
 
-    def __init__(self, store: Store, key: str, process: int, *, empty: bool) -> None:
+    def __init__(
+        self, store: Store, key: str, process: int, *, empty: bool, new: bool = False
+    ) -> None:
         self.key = key
         self.position = 0
         self._store = store
         self._process = _thread_group(process)
         self._empty = empty
+        self._unannounced = new
         self._wanted = empty  # whether it is published although nothing was written
         self._writer: Writer | None = None
         self._error: StorageError | None = None
@@ -94,8 +99,15 @@ class SequentialFile:
         with self._lock:
             if self._error is not None:
                 raise self._error
-            if self.position and _thread_group(process) == self._process:
+            if _thread_group(process) != self._process:
+                return
+            if self.position:
                 self._commit()
+            elif self._unannounced:
+                # Maybe that was all; a shell also closes a copy before anything is written. What
+                # had content keeps it until there is more.
+                self._store.write(self.key, b"")
+                self._unannounced = False
 
     def close(self) -> None:
         """Publish what was not yet, after the last one closed it."""
