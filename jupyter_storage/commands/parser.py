@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
@@ -251,6 +250,8 @@ def _group_help(group: str, program: str) -> str:
 
 
 def _unknown(word: str, known: list[str], program: str) -> InvalidRequest:
+    from difflib import get_close_matches
+
     close = get_close_matches(word, known, 1)
     hint = f"Did you mean '{close[0]}'?" if close else f"See '{program} --help'."
     return InvalidRequest(f"There is no command '{word}'", hint=hint)

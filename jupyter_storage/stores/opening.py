@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -55,6 +54,8 @@ def open_store(uri: str, options: Mapping[str, Any] = MappingProxyType({})) -> S
         from jupyter_storage.stores.gcs import GCSStore
 
         return GCSStore(bucket, clean_key(key), options)
+    from importlib.metadata import entry_points
+
     for entry_point in entry_points(group=ENTRY_POINTS, name=scheme):
         return _load(entry_point.load(), uri, options)
     from jupyter_storage.stores.any import AnyStore

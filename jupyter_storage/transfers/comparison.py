@@ -7,17 +7,20 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import NotFound, StorageError
 from jupyter_storage.paths import is_below, join
 from jupyter_storage.records import Entry, Failure
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.transfers.buffers import ahead
-from jupyter_storage.transfers.filters import Filter
 from jupyter_storage.transfers.pairs import Pair, pairs
 from jupyter_storage.transfers.places import Place, failure
 from jupyter_storage.transfers.plan import SKIPPED, Action, Step, is_newer
 from jupyter_storage.transfers.streams import check_cancelled
+
+if TYPE_CHECKING:
+    from jupyter_storage.transfers.filters import Filter
 
 __all__ = ["Comparison", "Surplus"]
 

@@ -17,7 +17,6 @@ from jupyter_storage.records import ConflictPolicy, Entry, Failure, SyncChange
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.comparison import Comparison, Surplus
-from jupyter_storage.transfers.filters import Filter
 from jupyter_storage.transfers.journal import Journal
 from jupyter_storage.transfers.places import Place, failure
 from jupyter_storage.transfers.plan import SKIPPED
@@ -197,6 +196,9 @@ def _compared(
         )
     chosen = None
     if options.includes or options.excludes:
+        # Who chooses nothing need not wait for the library.
+        from jupyter_storage.transfers.filters import Filter
+
         chosen = Filter(options.includes, options.excludes)
     return Comparison(
         source,

@@ -14,7 +14,12 @@ HEAVY = (
     "IPython",
     "rich",
     "cryptography",
+    "obstore",
+    "pathspec",
+    "tornado",
 )
+SLOW = ("difflib", "importlib.metadata")
+"""Each costs a good part of the time that a command on a directory takes."""
 
 
 @pytest.mark.parametrize("words", [["--help"], ["ls", "."], ["cp", "a", "b"], ["env"]])
@@ -27,6 +32,15 @@ def test_a_local_command_waits_for_no_cloud_library(directory, words):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "[] 0\n"
+
+
+def test_a_listing_waits_for_nothing_that_it_does_not_need(directory):
+    code = (
+        "import sys; from jupyter_storage.cli import main; main(['ls', '.']); "
+        f"print([name for name in {SLOW!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_module_of_commands_costs_only_itself():
