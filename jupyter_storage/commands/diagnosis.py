@@ -9,7 +9,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "Check"]
 
+ABANDONED = timedelta(days=7)
+MANY = 1000  # uploads that are looked at
 LITTLE_SPACE = 2 * 10**9  # bytes
 FEW_WATCHES = 65_536  # directories that one person's programs may watch
 PACKAGES = (
@@ -144,6 +148,22 @@ def _tiers(service: Service) -> Iterator[Check]:
             yield Check("warning", name, message, f"See 'jupyter storage du {tier.name}:'.")
         else:
             yield Check("ok", name, tier.uri)
+        if tier.state == "ok" and tier.path is None:
+            yield from _unfinished(service, tier.name)
+
+
+def _unfinished(service: Service, tier: str) -> Iterator[Check]:
+    """Say whether parts of files lie in a bucket, unseen and paid for."""
+    old = datetime.now(timezone.utc) - ABANDONED
+    try:
+        found = list(islice(service.unfinished(f"{tier}:"), MANY))
+    except StorageError:
+        return  # not everyone may list them
+    count = sum(upload.started is not None and upload.started < old for upload in found)
+    if count:
+        more = " or more" if len(found) == MANY else ""
+        message = f"{count:,}{more} were begun more than a week ago and never completed"
+        yield Check("warning", f"uploads to {tier}", message, "Run 'jupyter storage cleanup'.")
 
 
 def _credentials(settings: Settings) -> Iterator[Check]:

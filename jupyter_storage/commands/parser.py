@@ -23,6 +23,8 @@ _GROUPS = {
     "transfers": ("cp", "mv", "zip"),
     "removal": ("rm",),
     "sync": ("sync", "mirror"),
+    "cleanup": ("cleanup",),
+    "bench": ("bench",),
     "search": ("du", "find"),
     "diagnosis": ("doctor",),
     "snapshots": (
@@ -73,6 +75,8 @@ NAMES = (
     *_GROUPS["upkeep"],
     *_GROUPS["keys"],
     "env",
+    "bench",
+    "cleanup",
     "doctor",
     "completion",
 )

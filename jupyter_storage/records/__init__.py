@@ -1,6 +1,6 @@
 """Frozen records: what floors hand each other, and the wire format of REST and ``--json``."""
 
-from jupyter_storage.records.files import Change, Entry, Page, Usage
+from jupyter_storage.records.files import Change, Entry, Page, UnfinishedUpload, Usage
 from jupyter_storage.records.history import (
     CellDifference,
     CellRestored,
@@ -19,6 +19,7 @@ from jupyter_storage.records.snapshots import (
 from jupyter_storage.records.storages import ApplyPlan, ApplyStep, MountRecord, StorageRecord
 from jupyter_storage.records.tiers import TierRecord
 from jupyter_storage.records.transfers import (
+    Bench,
     ConflictPolicy,
     Failure,
     Plan,
@@ -32,6 +33,7 @@ from jupyter_storage.records.wire import to_wire
 __all__ = [
     "ApplyPlan",
     "ApplyStep",
+    "Bench",
     "CellDifference",
     "CellRestored",
     "Change",
@@ -55,6 +57,7 @@ __all__ = [
     "TierRecord",
     "TransferRecord",
     "TransferState",
+    "UnfinishedUpload",
     "UploadRecord",
     "Usage",
     "to_wire",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-__all__ = ["Change", "Entry", "Page", "Usage"]
+__all__ = ["Change", "Entry", "Page", "UnfinishedUpload", "Usage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,24 @@ class Usage:
     used: int | None = None
     free: int | None = None
     total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedUpload:
+    """Parts of a file that wait in a bucket for others, unseen and paid for.
+
+    Attributes
+    ----------
+    path : str
+        Where the file would be.
+    id : str
+        The service's name of the upload.
+    started : datetime or None
+    """
+
+    path: str
+    id: str
+    started: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Literal
 
 __all__ = [
+    "Bench",
     "ConflictPolicy",
     "Failure",
     "Plan",
@@ -63,6 +64,36 @@ class SyncChange:
     action: Literal["copy", "replace", "delete"]
     path: str
     size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """How fast a directory of a store was, in bytes or files a second.
+
+    Attributes
+    ----------
+    size, files : int
+        Bytes of the large file, and number of small ones.
+    request_seconds : float
+        The median of looks at one file.
+    throttled : int
+        How often the service asked for fewer requests.
+    limit : {'disk', 'network', 'cpu', 'throttling'}
+        What keeps it from being faster; ``sentence`` says it with figures.
+    """
+
+    path: str
+    size: int
+    files: int
+    written_per_second: int
+    read_per_second: int
+    files_written_per_second: float
+    files_read_per_second: float
+    files_listed_per_second: float
+    request_seconds: float
+    throttled: int
+    limit: Literal["disk", "network", "cpu", "throttling"]
+    sentence: str
 
 
 TransferState = Literal["waiting", "planning", "running", "done", "partial", "failed", "cancelled"]

@@ -70,4 +70,37 @@ class TransferHandler(StorageHandler):
         await self.reply(await self.call(self.service.cancel, identifier))
 
 
-ROUTES = [(r"transfers", TransfersHandler), (r"transfers/([^/]+)", TransferHandler)]
+class InterruptedHandler(StorageHandler):
+    """Transfers that were cut off."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """List those that can be gone on with, newest first."""
+        await self.reply({"transfers": await self.call(self.service.interrupted)})
+
+
+class OneInterruptedHandler(StorageHandler):
+    """One transfer that was cut off."""
+
+    @authenticated
+    @authorized
+    async def post(self, identifier: str) -> None:
+        """Go on with it."""
+        await self.reply(await self.call(self.service.resume, identifier), 202)
+
+    @authenticated
+    @authorized
+    async def delete(self, identifier: str) -> None:
+        """Forget it."""
+        await self.call(self.service.forget, identifier)
+        self.set_status(204)
+        self.finish()
+
+
+ROUTES = [
+    (r"transfers", TransfersHandler),
+    (r"transfers/([^/]+)", TransferHandler),
+    (r"interrupted", InterruptedHandler),
+    (r"interrupted/([^/]+)", OneInterruptedHandler),
+]

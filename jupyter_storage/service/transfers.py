@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from jupyter_storage.errors import NotFound
 from jupyter_storage.records import (
+    Bench,
     ConflictPolicy,
     Failure,
     Plan,
     SyncChange,
     TransferRecord,
+    UnfinishedUpload,
     to_wire,
 )
 from jupyter_storage.service.base import Base
@@ -72,8 +75,8 @@ class Transfers(Base):
         self._locations.guard(target, force=force)
         request = {
             "operation": "move" if move else "copy",
-            "sources": list(sources),
-            "destination": destination,
+            "sources": [_spelled(place) for place in places],
+            "destination": _spelled(target),
             "options": {
                 "recursive": recursive,
                 "conflict": conflict.value,
@@ -119,9 +122,11 @@ class Transfers(Base):
         place, target, options = self._sync_ends(source, destination, options, force=force)
         request = {
             "operation": "sync",
-            "sources": [source],
-            "destination": destination,
-            "options": {**to_wire(options), "force": force},
+            "sources": [_spelled(place)],
+            "destination": _spelled(target),
+            "options": {**to_wire(options), "force": force, "max_delete": None},
+            # Another number is no other request, and the one that was agreed to holds.
+            "limit": options.max_delete,
             "places": [end.store.uri + "/" + end.key for end in (place, target)],
         }
 
@@ -171,6 +176,77 @@ class Transfers(Base):
 
         return self._jobs.start("delete", paths, None, work)
 
+    def interrupted(self) -> Sequence[TransferRecord]:
+        """List transfers that were cut off and can be gone on with, the newest first."""
+        return [
+            TransferRecord(
+                left.id,
+                left.request["operation"],
+                tuple(left.request["sources"]),
+                left.request["destination"],
+                "cancelled",
+                files_done=left.files,
+                started=left.started,
+            )
+            for left in self._journals.left()
+        ]
+
+    def resume(self, identifier: str) -> TransferRecord:
+        """Go on with a transfer that was cut off.
+
+        Raises
+        ------
+        NotFound
+            If there is none, or somebody else goes on with it.
+        """
+        left = self._journals.find(identifier)
+        if left is None:
+            raise NotFound(
+                f"There is no interrupted transfer '{identifier[:64]}'",
+                hint="It is done, under way or forgotten; start it again.",
+            )
+        request, options = left.request, dict(left.request["options"])
+        if request["operation"] == "sync":
+            from jupyter_storage.transfers.sync import SyncOptions
+
+            source, force = request["sources"][0], options.pop("force")
+            chosen = SyncOptions(**{**options, "max_delete": request["limit"]})
+            return self.sync(source, request["destination"], chosen, force=force)
+        options["conflict"] = ConflictPolicy(options["conflict"])
+        move = request["operation"] == "move"
+        return self.copy(request["sources"], request["destination"], move=move, **options)
+
+    def forget(self, identifier: str) -> None:
+        """Forget a transfer that was cut off."""
+        self._journals.forget(identifier)
+
+    def unfinished(self, path: str) -> Iterator[UnfinishedUpload]:
+        """Find uploads below a path that nobody has completed."""
+        place = self._locations.place(path)
+        with place.naming():
+            for upload in place.store.unfinished(place.key):
+                yield replace(upload, path=place.label + upload.path)
+
+    def discard(self, upload: UnfinishedUpload) -> None:
+        """Throw away what :meth:`unfinished` found."""
+        place = self._locations.place(upload.path)
+        with place.naming():
+            place.store.discard(replace(upload, path=place.key))
+
+    def bench(self, path: str, *, size: int, files: int) -> Bench:
+        """Try out how fast a directory is; see :func:`jupyter_storage.transfers.bench.bench`."""
+        from jupyter_storage.transfers.bench import bench
+
+        place = self._locations.place(path)
+        self._locations.guard(place, force=False)
+        return bench(
+            place,
+            size=size,
+            files=files,
+            concurrency=self.settings.concurrency,
+            cancel=threading.Event(),
+        )
+
     def transfers(self) -> Sequence[TransferRecord]:
         """List transfers of this process, newest first."""
         return self._jobs.list()
@@ -186,3 +262,8 @@ class Transfers(Base):
     def cancel(self, identifier: str) -> TransferRecord:
         """Ask a transfer to stop."""
         return self._jobs.cancel(identifier)
+
+
+def _spelled(place: Place) -> str:
+    """Write a place such that it means the same in another directory."""
+    return f"{place.path}/" if place.directory and place.key else place.path

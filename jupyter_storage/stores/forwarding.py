@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_storage.records import Entry, Page, Usage
+from jupyter_storage.records import Entry, Page, UnfinishedUpload, Usage
 from jupyter_storage.stores.store import Progress, Store, Writer
 
 if TYPE_CHECKING:
@@ -72,6 +72,12 @@ class ForwardingStore(Store):
         modified: datetime | None = None,
     ) -> Writer | None:
         return self.inner.resume(key, token, exclusive=exclusive, size=size, modified=modified)
+
+    def unfinished(self, key: str = "") -> Iterator[UnfinishedUpload]:
+        return self.inner.unfinished(key)
+
+    def discard(self, upload: UnfinishedUpload) -> None:
+        self.inner.discard(upload)
 
     def make_directory(self, key: str) -> None:
         self.inner.make_directory(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from types import MappingProxyType
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_storage.errors import IsADirectory, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
-from jupyter_storage.records import Entry
+from jupyter_storage.records import Entry, UnfinishedUpload
 from jupyter_storage.stores.cloud_errors import from_code, root_code
 from jupyter_storage.stores.object_store import Found, ObjectStore, Span
 from jupyter_storage.stores.ranges import WHOLE, Fetched, Ranges
 from jupyter_storage.stores.s3_client import S3Client
 from jupyter_storage.stores.s3_listing import listed
-from jupyter_storage.stores.s3_multipart import KnownParts, find_parts
+from jupyter_storage.stores.s3_multipart import KnownParts, find_parts, find_uploads, throw_away
 from jupyter_storage.stores.s3_native import NativeS3
 from jupyter_storage.stores.s3_writer import S3Writer, copy_in_parts, md5_of, mtime_metadata
 from jupyter_storage.stores.store import Progress, Store, Writer
@@ -120,6 +120,13 @@ class S3Store(ObjectStore):
         if known is None:
             return None
         return self._writer(key, exclusive, size, modified, known)
+
+    def unfinished(self, key: str = "") -> Iterator[UnfinishedUpload]:
+        for object_key, upload, started in find_uploads(self._client, key, self._base(key)):
+            yield UnfinishedUpload(self._outside(object_key), upload, _utc(started))
+
+    def discard(self, upload: UnfinishedUpload) -> None:
+        throw_away(self._client, upload.path, self._key(upload.path), upload.id)
 
     def create(
         self,

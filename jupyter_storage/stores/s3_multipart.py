@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from jupyter_storage.errors import NotFound, StorageError
 from jupyter_storage.stores.cloud_errors import root_code
 from jupyter_storage.stores.s3_client import S3Client
 
-__all__ = ["KnownParts", "find_parts", "write_token"]
+__all__ = ["KnownParts", "find_parts", "find_uploads", "throw_away", "write_token"]
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -67,3 +68,29 @@ def _parts(client: S3Client, key: str, object_key: str, upload: str) -> Iterator
         if not answer.get("IsTruncated"):
             return
         marker = {"PartNumberMarker": int(answer["NextPartNumberMarker"])}
+
+
+def find_uploads(
+    client: S3Client, key: str, prefix: str
+) -> Iterator[tuple[str, str, datetime | None]]:
+    """List uploads below a prefix: the object's key in the bucket, the ID, and since when."""
+    marker: dict[str, str] = {}
+    while True:
+        answer = client.call("list_multipart_uploads", key, Prefix=prefix, **marker)
+        for upload in answer.get("Uploads", ()):
+            yield str(upload["Key"]), str(upload["UploadId"]), upload.get("Initiated")
+        if not answer.get("IsTruncated"):
+            return
+        marker = {
+            "KeyMarker": str(answer["NextKeyMarker"]),
+            "UploadIdMarker": str(answer["NextUploadIdMarker"]),
+        }
+
+
+def throw_away(client: S3Client, key: str, object_key: str, upload: str) -> None:
+    """Delete the parts of an upload."""
+    try:
+        client.call("abort_multipart_upload", key, Key=object_key, UploadId=upload)
+    except StorageError as error:
+        if not isinstance(error, NotFound) and root_code(error) != "NoSuchUpload":
+            raise

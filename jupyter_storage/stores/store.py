@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import NotFound, Unsupported
-from jupyter_storage.records import Entry, Page, Usage
+from jupyter_storage.records import Entry, Page, UnfinishedUpload, Usage
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -245,6 +245,14 @@ class Store(ABC):
             None where that cannot be gone on with: begin anew.
         """
         return None
+
+    def unfinished(self, key: str = "") -> Iterator[UnfinishedUpload]:
+        """Find uploads below a directory that nobody has completed, their paths being keys."""
+        return iter(())
+
+    def discard(self, upload: UnfinishedUpload) -> None:
+        """Throw away what :meth:`unfinished` found; nothing happens if it is gone."""
+        return
 
     def creates_exclusively(self) -> bool:
         """Whether of two that create the same file at the same moment one surely fails.

@@ -197,12 +197,18 @@ class Journals:
     def open(self, request: Mapping[str, Any]) -> Journal | None:
         """Open the journal for what is asked for; whoever asked the same before left it.
 
+        Parameters
+        ----------
+        request : mapping
+            Any JSON. A ``limit`` is kept with the others, and may be another one next time.
+
         Returns
         -------
         Journal or None
             None where it cannot be kept, or another process is at the same right now.
         """
-        text = json.dumps(dict(request), sort_keys=True)
+        same = {name: value for name, value in request.items() if name != "limit"}
+        text = json.dumps(same, sort_keys=True)
         name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         path = self._directory / (name + _SUFFIX)
         try:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -230,3 +232,34 @@ async def test_a_secret_in_a_failure_is_not_told(extension, heard):
     ((_, data),) = heard
     assert "hunter2" not in json.dumps(data)
     assert data["failures"][0]["path"] == "shared:token=1.txt"
+
+
+async def test_a_transfer_that_a_restart_cut_off_goes_on_with_a_click(api, tier, other):
+    """The journal of another process, which was killed, is all that this one knows."""
+    (tier / "d").mkdir()
+    for name in "abc":
+        (tier / "d" / name).write_text(name)
+    code = (
+        "import os; from jupyter_storage.config import load_config, resolve;"
+        "from jupyter_storage.service import Service; from jupyter_storage.transfers import tasks;"
+        "done = tasks.Transfer._copy_file\n"
+        "def killed(self, source, *more):\n"
+        "    if source.key.endswith('c'): os.kill(os.getpid(), 9)\n"
+        "    return done(self, source, *more)\n"
+        "tasks.Transfer._copy_file = killed\n"
+        "service = Service(resolve(config=load_config()))\n"
+        "service.wait(service.copy(['shared:d'], 'local:in', recursive=True, into=True).id)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert killed.returncode == -9, killed.stderr
+    assert sorted(path.name for path in (other / "in/d").iterdir()) == ["a", "b"]
+    left = json.loads((await api("GET", "interrupted")).body)["transfers"]
+    assert [(each["sources"], each["destination"]) for each in left] == [(["shared:d"], "local:in")]
+    assert left[0]["files_done"] == 2
+    response = await api("POST", f"interrupted/{left[0]['id']}")
+    assert response.code == 202
+    record = await ended(api, json.loads(response.body)["id"])
+    assert (record["state"], record["files_done"], record["files_skipped"]) == ("done", 1, 2)
+    assert (other / "in/d/c").read_text() == "c"
+    assert json.loads((await api("GET", "interrupted")).body)["transfers"] == []
+    assert (await api("POST", f"interrupted/{left[0]['id']}")).code == 404
