@@ -59,7 +59,13 @@ class Context:
     session: Session
     options: Config | None = None
 
-    def service(self, *, project: str | None = None, concurrency: int | None = None) -> Service:
+    def service(
+        self,
+        *,
+        project: str | None = None,
+        concurrency: int | None = None,
+        bandwidth: int | None = None,
+    ) -> Service:
         """Give the service; see :meth:`Session.service`.
 
         Raises
@@ -72,7 +78,9 @@ class Context:
             if directory.exists():
                 raise NotADirectory("The project directory is a file", path=project)
             raise NotFound("There is no such project directory", path=project)
-        return self.session.service(self.options, project=directory, concurrency=concurrency)
+        return self.session.service(
+            self.options, project=directory, concurrency=concurrency, bandwidth=bandwidth
+        )
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Session:
     """Opens a service for each project directory, number of workers and set of options."""
 
     def __init__(self) -> None:
-        self._services: dict[tuple[str, int, str], Service] = {}
+        self._services: dict[tuple[str, int, int, str], Service] = {}
         self._lock = threading.Lock()
 
     def service(
@@ -32,6 +32,7 @@ class Session:
         *,
         project: Path | None = None,
         concurrency: int | None = None,
+        bandwidth: int | None = None,
     ) -> Service:
         """Give the service for the configuration as it is now.
 
@@ -43,6 +44,8 @@ class Session:
             Project directory; else the server's, else the current directory.
         concurrency : int, optional
             Files at the same time.
+        bandwidth : int, optional
+            Bytes a second that transfers may move.
 
         Raises
         ------
@@ -55,7 +58,9 @@ class Session:
         settings = resolve(config=load_config(), command_line=options, project=project)
         if concurrency is not None:
             settings = replace(settings, concurrency=concurrency)
-        key = (str(settings.project), settings.concurrency, str(options))
+        if bandwidth is not None:
+            settings = replace(settings, bandwidth=bandwidth)
+        key = (str(settings.project), settings.concurrency, settings.bandwidth, str(options))
         with self._lock:
             service = self._services.get(key)
             if service is None or service.settings != settings:

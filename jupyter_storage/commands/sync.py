@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from jupyter_storage.commands.command import Command, Context, refuse
 from jupyter_storage.commands.rendering import Column, clean, human_size, plural
 from jupyter_storage.commands.results import Outcome, Record, Stream
-from jupyter_storage.commands.transfers import add_common, follow
+from jupyter_storage.commands.transfers import add_bandwidth, add_common, follow
 from jupyter_storage.records import Failure, SyncChange
 from jupyter_storage.transfers.plan import SKIPPED
 from jupyter_storage.transfers.sync import SyncOptions
@@ -60,6 +60,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="leave alone what matches, on both sides",
     )
     add_common(parser)
+    add_bandwidth(parser)
 
 
 def _limit(text: str) -> tuple[int | None, float | None]:
@@ -108,7 +109,7 @@ class _Totals:
 
 
 def _sync(arguments: argparse.Namespace, context: Context) -> Outcome:
-    service = context.service(concurrency=arguments.jobs)
+    service = context.service(concurrency=arguments.jobs, bandwidth=arguments.bwlimit)
     source, destination, force = arguments.source, arguments.destination, arguments.force
     most, share = arguments.max_delete
     options = SyncOptions(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from jupyter_storage.commands.command import Command, Context, chunks, positive, refuse
+from jupyter_storage.commands.command import Command, Context, chunks, positive, refuse, size
 from jupyter_storage.commands.rendering import human_size, plural, summary
 from jupyter_storage.commands.results import Outcome, Record
 from jupyter_storage.errors import Cancelled
@@ -17,7 +17,7 @@ from jupyter_storage.transfers.plan import SKIPPED
 if TYPE_CHECKING:
     from jupyter_storage.service import Service
 
-__all__ = ["COMMANDS", "Interrupted", "add_common", "finished", "follow"]
+__all__ = ["COMMANDS", "Interrupted", "add_bandwidth", "add_common", "finished", "follow"]
 
 PIECE = 2**20  # bytes from standard input at a time
 STANDARD = "-"
@@ -40,6 +40,7 @@ def _configure_cp(parser: argparse.ArgumentParser) -> None:
     )
     _add_conflicts(parser)
     add_common(parser)
+    add_bandwidth(parser)
 
 
 def _configure_mv(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,7 @@ def _configure_mv(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-r", "-R", "--recursive", action="store_true", help=argparse.SUPPRESS)
     _add_conflicts(parser)
     add_common(parser)
+    add_bandwidth(parser)
 
 
 def _add_conflicts(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +89,13 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="also where system data is")
 
 
+def add_bandwidth(parser: argparse.ArgumentParser) -> None:
+    """Add the option of commands that move bytes."""
+    parser.add_argument(
+        "--bwlimit", type=size, metavar="SIZE", help="bytes a second, on average: 10MB; 0: no limit"
+    )
+
+
 def _cp(arguments: argparse.Namespace, context: Context) -> Outcome:
     sources, destination = _ends(arguments)
     if STANDARD in sources or destination == STANDARD:
@@ -115,7 +124,7 @@ def _transfer(
     *,
     move: bool,
 ) -> Outcome:
-    service = context.service(concurrency=arguments.jobs)
+    service = context.service(concurrency=arguments.jobs, bandwidth=arguments.bwlimit)
     if arguments.dry_run:
         plan = service.estimate(
             sources, destination, recursive=arguments.recursive, conflict=arguments.conflict

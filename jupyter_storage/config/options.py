@@ -58,6 +58,9 @@ class JupyterStorage(Configurable):
     concurrency = Int(8, min=1, help="Files that one transfer moves at the same time.").tag(
         config=True
     )
+    bandwidth = Int(
+        0, min=0, help="Bytes a second that all transfers together may move; 0 for no limit."
+    ).tag(config=True)
     check_timeout = Float(
         5.0, min=0.1, help="Seconds after which a tier that does not answer is unreachable."
     ).tag(config=True)

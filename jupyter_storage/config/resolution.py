@@ -183,6 +183,7 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         snapshot_interval=options.snapshot_interval,
         snapshot_gitignore=options.snapshot_gitignore,
         snapshot_checkpoints=options.snapshot_checkpoints,
+        bandwidth=options.bandwidth,
         snapshot_bandwidth=options.snapshot_bandwidth,
         snapshot_shutdown_timeout=options.snapshot_shutdown_timeout,
         snapshot_retention=options.snapshot_retention,

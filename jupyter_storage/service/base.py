@@ -33,7 +33,7 @@ class Base:
         self.settings = settings
         self._listener = listener
         self._locations = Locations(settings)
-        self._engine = Engine(concurrency=settings.concurrency)
+        self._engine = Engine(concurrency=settings.concurrency, bandwidth=settings.bandwidth)
         self._journals = Journals(settings.data_directory / "transfers")
         self._jobs = Jobs(listener=lambda record: self._tell("transfer", record))
         # What is made when it is first asked for is not made twice.

@@ -10,9 +10,32 @@ from jupyter_storage.records import Entry
 from jupyter_storage.stores.forwarding import ForwardingStore
 from jupyter_storage.stores.store import Store
 
-__all__ = ["ThrottledStore"]
+__all__ = ["Bandwidth", "ThrottledStore"]
 
 _STEP = 0.5  # seconds at most that the count stands still while a write waits
+
+
+class Bandwidth:
+    """Says when bytes may go such that their average stays below a limit.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes a second; 0 for none.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._free = 0.0
+        self._lock = threading.Lock()
+
+    def turn(self, size: int) -> float:
+        """Book ``size`` bytes, and give the moment of :func:`time.monotonic` that they may go."""
+        with self._lock:
+            begin = max(self._free, time.monotonic())
+            if self.limit:
+                self._free = begin + size / self.limit
+            return begin
 
 
 class ThrottledStore(ForwardingStore):
@@ -34,10 +57,17 @@ class ThrottledStore(ForwardingStore):
 
     def __init__(self, store: Store, bandwidth: int) -> None:
         super().__init__(store)
-        self.bandwidth = bandwidth
+        self._bandwidth = Bandwidth(bandwidth)
         self.beats = 0
-        self._free = 0.0
-        self._lock = threading.Lock()
+
+    @property
+    def bandwidth(self) -> int:
+        """Bytes a second; 0 for no limit."""
+        return self._bandwidth.limit
+
+    @bandwidth.setter
+    def bandwidth(self, limit: int) -> None:
+        self._bandwidth.limit = limit
 
     def write(
         self,
@@ -53,11 +83,7 @@ class ThrottledStore(ForwardingStore):
         return entry
 
     def _wait(self, size: int) -> None:
-        if not self.bandwidth:
-            return
-        with self._lock:
-            begin = max(self._free, time.monotonic())
-            self._free = begin + size / self.bandwidth
+        begin = self._bandwidth.turn(size)
         while (left := begin - time.monotonic()) > 0:
             time.sleep(min(left, _STEP))
             self.beats += 1

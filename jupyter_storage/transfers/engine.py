@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from jupyter_storage.errors import AlreadyExists, StorageError
 from jupyter_storage.records import ConflictPolicy, Entry, Failure, Plan
 from jupyter_storage.stores.store import Progress
+from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.deletion import delete, prune
@@ -36,11 +37,14 @@ class Engine:
     pause : float
         Seconds before a failed file is tried again; see
         :func:`jupyter_storage.transfers.streams.tried`.
+    bandwidth : int
+        Bytes a second that all files together may take, on average; 0 for no limit.
     """
 
-    def __init__(self, *, concurrency: int = 8, pause: float = 0.5) -> None:
+    def __init__(self, *, concurrency: int = 8, pause: float = 0.5, bandwidth: int = 0) -> None:
         self._concurrency = max(1, concurrency)
         self._pause = pause
+        self._bandwidth = Bandwidth(bandwidth) if bandwidth else None
 
     def estimate(
         self,
@@ -125,7 +129,16 @@ class Engine:
         StorageError
             Where nothing could be begun.
         """
-        transfer = Transfer(policy, meter, cancel, Budget(HELD), move, self._pause, journal)
+        transfer = Transfer(
+            policy,
+            meter,
+            cancel,
+            Budget(HELD),
+            move=move,
+            pause=self._pause,
+            journal=journal,
+            bandwidth=self._bandwidth,
+        )
         with going_on(transfer):
             self._copy(sources, target, recursive=recursive, into=into, transfer=transfer)
 
@@ -239,6 +252,7 @@ class Engine:
             meter=meter,
             cancel=cancel,
             journal=journal,
+            bandwidth=self._bandwidth,
         )
 
     def delete(

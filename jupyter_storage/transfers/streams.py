@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,6 +13,7 @@ from typing import TypeVar
 from jupyter_storage.errors import Cancelled, ChecksumMismatch, Conflict, StorageError, Unreachable
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.store import CHUNK, Progress, Writer
+from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.buffers import ahead
 from jupyter_storage.transfers.journal import Unfinished
 from jupyter_storage.transfers.places import Place
@@ -74,6 +76,7 @@ def copy_file(
     cancel: threading.Event,
     pause: float = 0.5,
     unfinished: Unfinished | None = None,
+    bandwidth: Bandwidth | None = None,
 ) -> Entry:
     """Copy one file, verified; nothing is visible at the target until it is whole.
 
@@ -91,6 +94,8 @@ def copy_file(
         See :func:`tried`.
     unfinished : Unfinished, optional
         Where it is noted how to go on if this is cut off.
+    bandwidth : Bandwidth, optional
+        How fast bytes may pass through this machine.
 
     Returns
     -------
@@ -113,6 +118,9 @@ def copy_file(
             check_cancelled(cancel)
             done += size
             progress(size)
+            if bandwidth is not None and size > 0 and not (inside and not local):
+                cancel.wait(max(0.0, bandwidth.turn(size) - time.monotonic()))
+                check_cancelled(cancel)
 
         # A listing may be old by now, and to look again at a local file is cheap.
         with source.naming():

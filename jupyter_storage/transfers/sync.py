@@ -14,6 +14,7 @@ from typing import IO
 
 from jupyter_storage.errors import InvalidRequest, NotFound, StorageError
 from jupyter_storage.records import ConflictPolicy, Entry, Failure, SyncChange
+from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.comparison import Comparison, Surplus
@@ -103,6 +104,7 @@ def synchronize(
     meter: Meter,
     cancel: threading.Event,
     journal: Journal | None = None,
+    bandwidth: Bandwidth | None = None,
 ) -> None:
     """Make a directory like another.
 
@@ -120,6 +122,7 @@ def synchronize(
     cancel : threading.Event
     journal : Journal, optional
         Tells how to go on with large files that were cut off. It is closed.
+    bandwidth : Bandwidth, optional
 
     Raises
     ------
@@ -131,7 +134,13 @@ def synchronize(
         If it was.
     """
     transfer = Transfer(
-        ConflictPolicy.OVERWRITE, meter, cancel, Budget(HELD), pause=pause, journal=journal
+        ConflictPolicy.OVERWRITE,
+        meter,
+        cancel,
+        Budget(HELD),
+        pause=pause,
+        journal=journal,
+        bandwidth=bandwidth,
     )
     with going_on(transfer), TemporaryFile("w+", encoding="ascii") as file:
         comparison = _compared(source, target, options, cancel)

@@ -11,6 +11,7 @@ from typing import Literal
 from jupyter_storage.errors import AlreadyExists, Cancelled, InvalidRequest, StorageError
 from jupyter_storage.records import ConflictPolicy, Entry
 from jupyter_storage.stores.local import LocalStore
+from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.disks import is_on_local_disk
 from jupyter_storage.transfers.journal import Journal, Unfinished
@@ -56,6 +57,8 @@ class Transfer:
         See :func:`jupyter_storage.transfers.streams.tried`.
     journal : Journal or None
         Where it is noted what is done.
+    bandwidth : Bandwidth or None
+        How fast bytes may pass through this machine.
     """
 
     policy: ConflictPolicy
@@ -65,6 +68,7 @@ class Transfer:
     move: bool = False
     pause: float = 0.5
     journal: Journal | None = None
+    bandwidth: Bandwidth | None = None
     _failed: threading.Event = field(default_factory=threading.Event)
     _cut: threading.Event = field(default_factory=threading.Event)
 
@@ -179,6 +183,7 @@ class Transfer:
                 cancel=self.cancel,
                 pause=self.pause,
                 unfinished=unfinished,
+                bandwidth=self.bandwidth,
             )
 
 

@@ -111,3 +111,11 @@ def test_a_mirror_in_both_directions_is_refused(call, data):
     refused = call("mirror", "data", "shared:d")
     assert refused.status == 2
     assert "sync SRC DST" in refused.err
+
+
+def test_a_bandwidth_slows_down_a_sync_and_a_copy(call, data):
+    for words in (["sync"], ["cp", "-r"]):
+        (data / "large").write_bytes(bytes(300_000))
+        done = call(*words, "--bwlimit", "500kB", "data", f"local:{words[0]}", "--json").json
+        assert (done["state"], done["files_done"]) == ("done", 4)
+        assert call(*words, "--bwlimit", "fast", "data", "local:x").status == 2

@@ -639,3 +639,26 @@ def test_large_files_in_flight_are_bounded_together(bucket):
     record = copy(at(bucket, "p"), at(other, "p"), recursive=True, engine=Engine(pause=0))
     assert record.failure_count == 8  # 1 byte came instead of a tebibyte
     assert 1 <= most[0] <= 3
+
+
+def test_a_bandwidth_holds_for_all_files_together_and_a_cancellation_ends_the_wait(local, bucket):
+    for number in range(6):
+        (local.root / "src").mkdir(exist_ok=True)
+        (local.root / f"src/{number}").write_bytes(bytes(50_000))
+    began = time.monotonic()
+    engine = Engine(bandwidth=400_000)
+    record = copy(at(local, "src"), at(bucket, "p"), recursive=True, engine=engine)
+    assert (record.state, record.files_done) == ("done", 6)
+    assert time.monotonic() - began > 0.5
+    cancel = threading.Event()
+    threading.Timer(0.3, cancel.set).start()
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        copy(
+            at(local, "src"),
+            at(bucket, "q"),
+            recursive=True,
+            engine=Engine(bandwidth=1000),
+            cancel=cancel,
+        )
+    assert time.monotonic() - began < 30
