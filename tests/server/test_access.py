@@ -26,6 +26,7 @@ PATHS = {
     "transfers/([^/]+)": "transfers/some",
     "snapshots": "snapshots",
     "snapshots/status": "snapshots/status",
+    "snapshots/takeover": "snapshots/takeover",
     "snapshots/([^/]+)": "snapshots/latest",
     "snapshots/([^/]+)/files(?:/(.*))?": "snapshots/latest/files/a.txt",
     "snapshots/([^/]+)/diff": "snapshots/latest/diff",
