@@ -15,7 +15,7 @@ from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.commands.tiers import exports
 from jupyter_storage.commands.transfers import TICK, Interrupted
 from jupyter_storage.commands.upkeep import last_upkeep
-from jupyter_storage.records import TransferRecord
+from jupyter_storage.records import RestoreProgress, TransferRecord
 
 __all__ = ["COMMANDS"]
 
@@ -93,7 +93,7 @@ def _status(arguments: argparse.Namespace, context: Context) -> Outcome:
         # This process has not looked at the repository yet, unlike the server.
         status = replace(status, last=next(iter(service.snapshots.list()), None))
     lines = {
-        "state": status.state,
+        "state": status.state + _restoring_text(status.restoring),
         "project": status.project,
         "workspace": status.workspace,
         "repository": status.repository,
@@ -112,6 +112,17 @@ def _status(arguments: argparse.Namespace, context: Context) -> Outcome:
     }
     text = "\n".join(f"{name:<11}{line}" for name, line in lines.items() if line)
     return Outcome(Record(status, text=text), 1 if status.state == "error" else 0)
+
+
+def _restoring_text(progress: RestoreProgress | None) -> str:
+    if progress is None:
+        return ""
+    if progress.files_total is None or progress.bytes_total is None:
+        return f": {progress.files:,} files, {human_size(progress.bytes)}"
+    return (
+        f": {progress.files:,} of {progress.files_total:,} files, "
+        f"{human_size(progress.bytes)} of {human_size(progress.bytes_total)}"
+    )
 
 
 def _takeover(arguments: argparse.Namespace, context: Context) -> Outcome:

@@ -58,6 +58,21 @@ class TakeoverHandler(StorageHandler):
         await self.reply(await self.call(workspace.takeover))
 
 
+class OpenHandler(StorageHandler):
+    """The files that people have open."""
+
+    @authenticated
+    @authorized
+    async def put(self) -> None:
+        """Note them: a start on a new machine brings these first."""
+        body = await self.body("OpenFiles")
+        workspace = await self.call(self.extension.workspace)
+        paths = [clean_key(path) for path in body["paths"]]
+        await self.call(workspace.documents.note, paths)
+        self.set_status(204)
+        await self.finish()
+
+
 class SnapshotHandler(StorageHandler):
     """One snapshot."""
 
@@ -219,6 +234,7 @@ ROUTES = [
     (r"snapshots", SnapshotsHandler),
     (r"snapshots/status", SnapshotStatusHandler),
     (r"snapshots/takeover", TakeoverHandler),
+    (r"snapshots/open", OpenHandler),
     (r"snapshots/([^/]+)", SnapshotHandler),
     (r"snapshots/([^/]+)/files(?:/(.*))?", SnapshotFilesHandler),
     (r"snapshots/([^/]+)/diff", SnapshotDiffHandler),

@@ -51,14 +51,20 @@ class Standing:
         if self._listener is not None and status != before:
             self._listener(status)
 
-    def restore(self, snapshot: SnapshotRecord) -> Progress:
-        """Say that a snapshot is being restored; what this gives is told how far it is."""
-        self.change(
-            state="restoring",
-            restoring=RestoreProgress(files_total=snapshot.files, bytes_total=snapshot.bytes),
-            error=None,
-            hint=None,
-        )
+    def restore(
+        self, snapshot: SnapshotRecord, note: Callable[[RestoreProgress], None]
+    ) -> Progress:
+        """Say that a snapshot is being restored; what this gives is told how far it is.
+
+        Parameters
+        ----------
+        snapshot : SnapshotRecord
+        note : Callable
+            Notes it for other processes.
+        """
+        begun = RestoreProgress(files_total=snapshot.files, bytes_total=snapshot.bytes)
+        note(begun)
+        self.change(state="restoring", restoring=begun, error=None, hint=None)
         files = size = 0
         told = time.monotonic()
         counting = threading.Lock()
@@ -70,7 +76,9 @@ class Standing:
                 if time.monotonic() - told < _TELL:
                     return
                 told = time.monotonic()
-                self.change(restoring=RestoreProgress(files, snapshot.files, size, snapshot.bytes))
+                now = RestoreProgress(files, snapshot.files, size, snapshot.bytes)
+                note(now)
+                self.change(restoring=now)
 
         return progress
 

@@ -6,18 +6,20 @@ the restore has succeeded, and nothing is captured before.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from jupyter_storage.errors import Cancelled, PartialFailure, StorageError, from_os_error
 from jupyter_storage.paths import TEMPORARY_PREFIX
-from jupyter_storage.records import RestoreRecord
+from jupyter_storage.records import RestoreProgress, RestoreRecord
 from jupyter_storage.snapshots.fill import UNDER_WAY
 
-__all__ = ["begin", "bring_back", "end", "is_wanting"]
+__all__ = ["begin", "bring_back", "end", "is_wanting", "note", "progress"]
 
 _PAUSES = (2.0, 5.0, 15.0, 60.0)
 _UNTIL = (
@@ -107,6 +109,24 @@ def begin(project: Path) -> None:
         mark.touch()
     except OSError as error:
         raise from_os_error(error, str(project)) from error
+
+
+def note(project: Path, progress: RestoreProgress) -> None:
+    """Write into the mark how far the restore is."""
+    with suppress(OSError):
+        (project / _UNFINISHED).write_text(json.dumps(asdict(progress)))
+
+
+def progress(project: Path) -> RestoreProgress | None:
+    """Say how far a restore is, or was when it was cut off; None where the directory is right."""
+    try:
+        text = (project / _UNFINISHED).read_text()
+    except OSError:
+        return None
+    try:
+        return RestoreProgress(**json.loads(text))
+    except (ValueError, TypeError):
+        return RestoreProgress()
 
 
 def end(project: Path, record: RestoreRecord | None = None) -> None:

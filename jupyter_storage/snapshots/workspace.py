@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from jupyter_storage.records import (
 from jupyter_storage.snapshots import startup
 from jupyter_storage.snapshots.capturer import Capturer
 from jupyter_storage.snapshots.clone import clone
+from jupyter_storage.snapshots.documents import Documents
 from jupyter_storage.snapshots.home import Home
 from jupyter_storage.snapshots.keeper import Keeper
 from jupyter_storage.snapshots.line import Heading
@@ -99,6 +101,7 @@ class Workspace:
             password_file,
             self.tag,
         )
+        self.documents = Documents(self._home)
         self._interval, self._enabled = interval, enabled
         self._lock = threading.RLock()
         # Held while files are captured or replaced: half of a restore is not a version.
@@ -314,7 +317,11 @@ class Workspace:
 
     def status(self) -> SnapshotStatus:
         """Say how safe the project directory is, from memory."""
-        return replace(self._standing.status, repository=self._home.uri)
+        status = replace(self._standing.status, repository=self._home.uri)
+        if status.state == "unwatched" and (restoring := startup.progress(self.project)):
+            # By another process, which is a server.
+            return replace(status, state="restoring", restoring=restoring)
+        return status
 
     def environment(self) -> dict[str, str]:
         """Variables with which stock restic opens the repository.
@@ -378,12 +385,13 @@ class Workspace:
 
     def _restore_project(self) -> None:
         chosen = self.find("latest")
-        progress = self._standing.restore(chosen)
         startup.begin(self.project)
+        progress = self._standing.restore(chosen, partial(startup.note, self.project))
         record = self.restore(
             chosen.id,
             self.project,
             policy=ConflictPolicy.SKIP,
+            first=self.documents.read(),
             progress=progress,
             cancel=self._stopping,
         )

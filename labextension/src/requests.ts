@@ -205,6 +205,15 @@ export class Requests implements IUploadTransport {
     return this.post('snapshots', {});
   }
 
+  /** Note which files are open: a start on a new machine brings these first. */
+  async noteOpen(paths: string[]): Promise<void> {
+    await this.send('snapshots/open', {
+      method: 'PUT',
+      body: JSON.stringify({ paths }),
+      headers: { 'Content-Type': 'application/json' }
+    });
+  }
+
   /** Make this machine the one that writes the workspace's main line. */
   takeOver(): Promise<ISnapshot> {
     return this.post('snapshots/takeover', {});

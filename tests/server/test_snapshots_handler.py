@@ -109,3 +109,23 @@ async def test_the_state_of_snapshots_is_told_as_events(api, extension, jp_serve
     assert heard
     assert heard[-1]["state"] in {"ok", "waiting", "capturing"}
     assert any(event["last"] for event in heard)
+
+
+async def test_open_files_are_noted_and_no_path_leads_out(api, service):
+    await status_when(api, is_saved)
+    response = await api("PUT", "snapshots/open", json_body={"paths": ["sub/b.txt", "a.txt"]})
+    assert response.code == 204, response.body
+    assert await asyncio.to_thread(service.snapshots.documents.read) == ["sub/b.txt", "a.txt"]
+    for body in ({}, {"paths": "a"}, {"paths": ["../x"]}, {"paths": ["a"], "more": 1}):
+        assert (await api("PUT", "snapshots/open", json_body=body)).code == 400, body
+
+
+async def test_a_takeover_of_what_is_held_already_is_a_snapshot(api, jp_root_dir):
+    await status_when(api, is_saved)
+    (jp_root_dir / "a.txt").write_text("changed")
+    response = await api("POST", "snapshots/takeover", body=b"")
+    assert response.code == 200, response.body
+    record = json.loads(response.body)
+    request_validator("Snapshot").validate(record)
+    assert record["fork"] is None
+    assert (await status_when(api, is_saved))["fork"] is None

@@ -225,6 +225,14 @@ def test_versions_are_moved_through_with_the_keyboard(page: Page, lab: Lab, file
     expect(items.nth(1)).to_be_focused()
 
 
+def test_what_is_open_is_noted_for_a_new_machine(page: Page, lab: Lab, file_browser: Locator):
+    save(lab, "open.txt", "x")
+    with page.expect_response(lambda answer: answer.url.endswith("snapshots/open")) as answer:
+        open_file(page, "open.txt")
+    assert answer.value.status == 204
+    assert answer.value.request.post_data_json == {"paths": ["open.txt"]}
+
+
 def test_a_file_that_no_snapshot_has_says_so(
     page: Page, lab: Lab, file_browser: Locator, complaints
 ):

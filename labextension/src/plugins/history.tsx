@@ -27,6 +27,7 @@ import { DurabilityWatch } from '../durability';
 import { explain } from '../errors';
 import { formatMoment } from '../format';
 import type { StorageModel } from '../model';
+import { OpenFiles } from '../open-files';
 import type { ICellDifference } from '../records';
 import { RestoreWatch } from '../restore-watch';
 import { restoreSnapshot } from '../restoring';
@@ -47,13 +48,17 @@ export const historyPlugin: JupyterFrontEndPlugin<void> = {
     manager: IDocumentManager,
     translator: ITranslator | null,
     palette: ICommandPalette | null,
-    browser: IDefaultFileBrowser | null
+    browser: IDefaultFileBrowser | null,
+    shell: ILabShell | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_storage');
     const documents = documentsOf(app, manager);
     const showPanel = () => void app.commands.execute(CommandIDs.show);
     new DurabilityWatch(storage, trans, showPanel);
     new RestoreWatch(storage, trans, showPanel);
+    if (shell) {
+      new OpenFiles(shell, storage, documents);
+    }
 
     /** What is chosen in JupyterLab's own file browser, if it is one file. */
     const selected = (): string => {
