@@ -43,7 +43,7 @@ def _du(arguments: argparse.Namespace, context: Context) -> Outcome:
     for path in arguments.path:
         top = service.stat(path)
         total, sums = _Sum(top.path), dict[str, _Sum]()
-        for entry in service.walk(top.path) if top.is_directory else iter([top]):
+        for entry in service.walk(top.path, together=True) if top.is_directory else iter([top]):
             above = _directories(top.path, entry)[:depth]
             for directory in above:
                 sums.setdefault(directory, _Sum(directory))
@@ -84,7 +84,7 @@ def _find(arguments: argparse.Namespace, context: Context) -> Outcome:
             if not top.is_directory:
                 yield from filter(wanted, [top])
                 continue
-            entries = service.walk(top.path)
+            entries = service.walk(top.path, together=True)
             if service.local_path(top.path) is None:
                 entries = _with_directories(top.path, entries)
             yield from filter(wanted, entries)

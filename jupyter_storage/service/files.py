@@ -17,6 +17,7 @@ from jupyter_storage.records import Entry, Page
 from jupyter_storage.service.base import Base, Listener
 from jupyter_storage.stores.store import Writer
 from jupyter_storage.transfers.engine import Place
+from jupyter_storage.transfers.walking import walk_together
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -78,11 +79,24 @@ class Files(Base):
             )
         return Page(tuple(relabel(entry, place) for entry in page.entries), page.cursor)
 
-    def walk(self, path: str) -> Iterator[Entry]:
-        """Yield everything below a directory; see :meth:`Store.walk`."""
+    def walk(self, path: str, *, together: bool = False) -> Iterator[Entry]:
+        """Yield everything below a directory; see :meth:`Store.walk`.
+
+        Parameters
+        ----------
+        path : str
+        together : bool
+            List several directories of object storage at the same time; some that are only
+            implied come too.
+        """
         place = self._locations.place(path)
+        store, key = place.store, place.key
         with place.naming():
-            for entry in place.store.walk(place.key):
+            if together and store.local_path("") is None:
+                entries = walk_together(store, key, concurrency=self.settings.concurrency)
+            else:
+                entries = store.walk(key)
+            for entry in entries:
                 yield relabel(entry, place)
 
     @contextmanager

@@ -371,18 +371,22 @@ def _children(
             raise
         on_error(error)
         return
+    prefix = f"{key}/" if key else ""
     for written in names:
-        name = written.removesuffix("/")
+        name = written[:-1] if written[-1] == "/" else written
         path = f"{directory}/{name}"
-        # Somebody may delete a file between the listing and the look at it.
-        with suppress(FileNotFoundError):
+        try:
             status = os.lstat(path)
-            if stat.S_ISREG(status.st_mode):
-                yield _describe(join(key, name), "file", status)
-            elif stat.S_ISDIR(status.st_mode):
-                yield _describe(join(key, name), "directory", status)
-            elif stat.S_ISLNK(status.st_mode):
-                yield _describe(join(key, name), "symlink", status, os.readlink(path))
+            link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else None
+        except FileNotFoundError:
+            continue  # somebody deleted it since the listing
+        modified = datetime.fromtimestamp(status.st_mtime, timezone.utc)
+        if stat.S_ISREG(status.st_mode):
+            yield Entry(prefix + name, name, "file", status.st_size, modified)
+        elif stat.S_ISDIR(status.st_mode):
+            yield Entry(prefix + name, name, "directory", None, modified)
+        elif link is not None:
+            yield Entry(prefix + name, name, "symlink", None, modified, link=link)
 
 
 def _describe(

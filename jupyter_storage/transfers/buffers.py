@@ -6,9 +6,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Generic, TypeVar
 
-__all__ = ["Buffer", "ahead", "run"]
+__all__ = ["Buffer", "ahead", "batches", "run"]
 
 T = TypeVar("T")
 
@@ -71,6 +72,13 @@ class Buffer(Generic[T]):
 
     def _is_stopped(self) -> bool:
         return self._closed or (self._cancel is not None and self._cancel.is_set())
+
+
+def batches(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
+    """Take so many together: to hand each from thread to thread costs more than to make it."""
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 @contextmanager

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import NotFound, StorageError
 from jupyter_storage.paths import is_below, join
 from jupyter_storage.records import Entry, Failure
 from jupyter_storage.stores.local import LocalStore
-from jupyter_storage.transfers.buffers import ahead
+from jupyter_storage.transfers.buffers import ahead, batches
 from jupyter_storage.transfers.pairs import Pair, pairs
 from jupyter_storage.transfers.places import Place, failure
 from jupyter_storage.transfers.plan import SKIPPED, Action, Step, is_newer
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "Surplus"]
 
-_BATCH = 500  # entries that go from thread to thread together
-_BATCHES = 4  # that are listed ahead of their comparison
+_BATCHES = 4  # of entries that are listed ahead of their comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,16 +181,10 @@ class Comparison:
 
     def _early(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         """List ahead in a thread, so that pages of both sides are asked for at the same time."""
-        with ahead(_batches(entries), depth=_BATCHES, cancel=self._cancel) as batches:
-            for batch in batches:
+        with ahead(batches(entries), depth=_BATCHES, cancel=self._cancel) as found:
+            for batch in found:
                 yield from batch
         check_cancelled(self._cancel)
-
-
-def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    left = iter(entries)
-    while batch := list(islice(left, _BATCH)):
-        yield batch
 
 
 def _is_new_directory(pair: Pair) -> bool:
