@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from jupyter_storage.commands.command import Command, Context
-from jupyter_storage.commands.rendering import Column
+from jupyter_storage.commands.command import Command, Context, refuse
+from jupyter_storage.commands.rendering import Column, plural
 from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.records import MountRecord
 
@@ -19,6 +19,7 @@ MOUNT_COLUMNS = (
     Column("mode", "mode"),
     Column("state", "state"),
     Column("mounter", "mounter"),
+    Column("pending", "not uploaded", "number"),
     Column("created", "created", "time"),
 )
 
@@ -26,12 +27,18 @@ MOUNT_COLUMNS = (
 def _configure_mount(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", help="a bucket or a part of one: URI, or tier:relative/path")
     parser.add_argument("target", metavar="DIR", help="where it appears; made if need be")
+    parser.add_argument(
+        "--cached", action="store_true", help="write to this machine first, upload after the close"
+    )
     parser.add_argument("--read-only", action="store_true", help="take no writes")
 
 
 def _mount(arguments: argparse.Namespace, context: Context) -> Outcome:
     record = context.service().mount(
-        arguments.path, Path(arguments.target).expanduser(), read_only=arguments.read_only
+        arguments.path,
+        Path(arguments.target).expanduser(),
+        read_only=arguments.read_only,
+        cached=arguments.cached,
     )
     text = f"{record.uri} is mounted at {record.target} ({record.mounter}: {record.reason})"
     return Outcome(Record(record, text=text))
@@ -42,12 +49,23 @@ def _configure_unmount(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="also where files are open; what is written is lost"
     )
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
 
 
 def _unmount(arguments: argparse.Namespace, context: Context) -> Outcome:
     mounts = context.service().mounts
-    for target in arguments.target:
-        mounts.unmount(Path(target).expanduser(), force=arguments.force)
+    targets = [Path(target).expanduser() for target in arguments.target]
+    lost = [each.key for target in targets for each in mounts.pending(target)]
+    if arguments.force and lost and not arguments.yes:
+        what = f"{plural(len(lost), 'file')} not uploaded yet: {', '.join(lost[:5])}"
+        answer = context.face.ask(f"Lose {what}? [y/N] ")
+        if answer is None:
+            raise refuse(f"{what} would be lost", "Add --yes, or leave out --force to wait.")
+        if not answer:
+            context.face.note("Nothing was unmounted.")
+            return Outcome(None, 1)
+    for target in targets:
+        mounts.unmount(target, force=arguments.force)
     fields = {"unmounted": arguments.target}
     return Outcome(Record(fields, text=f"Unmounted {', '.join(arguments.target)}"))
 
@@ -63,6 +81,18 @@ def _mounts(arguments: argparse.Namespace, context: Context) -> Outcome:
     records: Sequence[MountRecord] = mounts.reconcile() if arguments.repair else mounts.all()
     status = int(any(record.state != "ok" for record in records))
     return Outcome(Table([Record(record) for record in records], MOUNT_COLUMNS), status)
+
+
+def _configure_flush(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="DIR", nargs="*", help="only these; all unless given")
+
+
+def _flush(arguments: argparse.Namespace, context: Context) -> Outcome:
+    mounts = context.service().mounts
+    targets = arguments.target or [record.target for record in mounts.all()]
+    files = sum(mounts.flush(Path(target).expanduser()) for target in targets)
+    text = f"All is uploaded; {plural(files, 'file')} had to be waited for"
+    return Outcome(Record({"flushed": targets, "files": files}, text=text))
 
 
 COMMANDS = (
@@ -85,6 +115,14 @@ COMMANDS = (
         (("unmount ~/data", "when no file in it is open"),),
         _configure_unmount,
         _unmount,
+        "path",
+    ),
+    Command(
+        "flush",
+        "Wait until all that was written to cached mounts is in the bucket",
+        (("flush ~/data", "before the machine is given back"),),
+        _configure_flush,
+        _flush,
         "path",
     ),
     Command(

@@ -48,7 +48,7 @@ _GROUPS = {
     ),
     "keys": ("snapshot key",),
     "storages": ("apply", "storages", "storages delete"),
-    "mounts": ("mount", "unmount", "mounts"),
+    "mounts": ("mount", "unmount", "flush", "mounts"),
     "scripts": ("completion",),
 }
 _MODULES = {name: group for group, names in _GROUPS.items() for name in names}

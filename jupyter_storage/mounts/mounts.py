@@ -22,6 +22,7 @@ from jupyter_storage.errors import (
     Unreachable,
     os_errors,
 )
+from jupyter_storage.mounts.cache import Pending, cache_directory, pending
 from jupyter_storage.mounts.mounters import choose
 from jupyter_storage.mounts.requests import FAILED, LOG, PIDS, STOP, Request, directory_of, put
 from jupyter_storage.mounts.table import answers, detach, is_mounted
@@ -100,7 +101,8 @@ class Mounts:
         try:
             self._start(directory, request)
         except StorageError:
-            shutil.rmtree(directory, ignore_errors=True)
+            if not self.pending(target):
+                shutil.rmtree(directory, ignore_errors=True)
             raise
         return _record(directory, request)
 
@@ -117,20 +119,62 @@ class Mounts:
         """List the mounts that should be, each as it is now."""
         return [_record(directory, request) for directory, request in self._requests()]
 
+    def pending(self, target: Path) -> list[Pending]:
+        """List what was written there and is not uploaded yet."""
+        directory = directory_of(self._state, os.path.realpath(target))
+        try:
+            return pending(cache_directory(directory, Request.read(directory).uri))
+        except (OSError, ValueError):
+            return []
+
+    def flush(self, target: Path, *, patience: float = 60.0) -> int:
+        """Wait until all that was written there is uploaded.
+
+        Parameters
+        ----------
+        target : Path
+        patience : float
+            Seconds in which at least one file must arrive.
+
+        Returns
+        -------
+        int
+            Number of files that were waited for.
+
+        Raises
+        ------
+        Conflict
+            If nothing arrives any more, with the files that are missing.
+        """
+        waiting = {each.journal for each in self.pending(target)}
+        number = len(waiting)
+        until = time.monotonic() + patience
+        while waiting:
+            now = [each for each in self.pending(target) if each.journal in waiting]
+            if len(now) < len(waiting):
+                until = time.monotonic() + patience
+            waiting = {each.journal for each in now}
+            if waiting and time.monotonic() > until:
+                raise _unsaved(str(target), now)
+            time.sleep(TICK)
+        return number
+
     def unmount(self, target: Path, *, force: bool = False) -> None:
-        """Detach; nothing happens if it is not mounted.
+        """Detach, after all that was written has arrived; nothing happens if it is not mounted.
 
         Parameters
         ----------
         target : Path
         force : bool
-            Also where files are open.
+            Also where files are open, or not uploaded: what :meth:`pending` lists is lost.
 
         Raises
         ------
         Conflict
-            If files are open there.
+            If files are open there, or cannot be uploaded.
         """
+        if not force:
+            self.flush(target)
         path = os.path.realpath(target)
         directory = directory_of(self._state, path)
         if not (directory / STOP).parent.exists():
@@ -151,6 +195,10 @@ class Mounts:
             if time.monotonic() > deadline:
                 break
             time.sleep(TICK)
+        left = self.pending(target)
+        if left and not force:
+            # They are kept, and uploaded when the same is mounted there again.
+            raise _unsaved(path, left)
         shutil.rmtree(directory, ignore_errors=True)
 
     def reconcile(self) -> list[MountRecord]:
@@ -205,6 +253,16 @@ class Mounts:
         raise error
 
 
+def _unsaved(path: str, files: list[Pending]) -> Conflict:
+    names = ", ".join(each.key for each in files[:5]) + (", …" if len(files) > 5 else "")
+    why = next((each.error for each in files if each.error), "they may be open")
+    return Conflict(
+        f"{len(files):,} files are not uploaded yet ({why}): {names}",
+        path=path,
+        hint="Close them, or see that the bucket can be reached; they are kept until then.",
+    )
+
+
 def _prepare(path: str) -> None:
     with os_errors(path):
         if is_mounted(path):
@@ -231,6 +289,7 @@ def _record(directory: Path, request: Request) -> MountRecord:
         mounter=request.mounter,
         reason=request.reason,
         state=_state(request.target),
+        pending=len(pending(cache_directory(directory, request.uri))),
         created=datetime.fromisoformat(request.created),
         read_only=request.read_only,
     )

@@ -24,7 +24,7 @@ from jupyter_storage.records import Entry
 from jupyter_storage.redact import redact
 from jupyter_storage.stores.store import Store
 
-__all__ = ["StoreOperations"]
+__all__ = ["StoreOperations", "key_of", "told"]
 
 _log = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ class StoreOperations(Operations):  # type: ignore[misc]
     # Looking
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
-        key = _key(path)
-        with _told(key):
+        key = key_of(path)
+        with told(key):
             file = self._files.get(fh) if fh is not None else None
             if isinstance(file, Reader):
                 return self._described(file.entry)
@@ -79,8 +79,8 @@ class StoreOperations(Operations):  # type: ignore[misc]
             return self._described(self._attributes.look(key))
 
     def readdir(self, path: str, fh: int) -> list[str]:
-        key = _key(path)
-        with _told(key):
+        key = key_of(path)
+        with told(key):
             names = dict.fromkeys(self._attributes.list(key))
         with self._lock:
             open_files = list(self._files.values())
@@ -104,8 +104,8 @@ class StoreOperations(Operations):  # type: ignore[misc]
     # Files
 
     def open(self, path: str, flags: int) -> int:
-        key = _key(path)
-        with _told(key):
+        key = key_of(path)
+        with told(key):
             access = flags & os.O_ACCMODE
             entry = self._attributes.look_now(key)
             if access == os.O_RDONLY:
@@ -128,27 +128,27 @@ class StoreOperations(Operations):  # type: ignore[misc]
             return number
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
-        key = _key(path)
-        with _told(key):
+        key = key_of(path)
+        with told(key):
             self._refuse_writes(key)
             self._attributes.forget(key)
             file = SequentialFile(self._store, key, _process(), empty=True, new=True)
             return self._opened(file)
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
-        with _told(_key(path)):
+        with told(key_of(path)):
             file = self._readers.get(fh) or self._files[fh]
             if isinstance(file, SequentialFile):
                 raise Unsupported("What is being written cannot be read yet", path=file.key)
             return file.read(offset, size)
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
-        with _told(_key(path)):
+        with told(key_of(path)):
             return self._writing(fh).write(offset, data)
 
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:
-        key = _key(path)
-        with _told(key):
+        key = key_of(path)
+        with told(key):
             self._refuse_writes(key)
             file = self._files.get(fh) if fh is not None else self._written(key)
             if isinstance(file, SequentialFile):
@@ -163,7 +163,7 @@ class StoreOperations(Operations):  # type: ignore[misc]
     def flush(self, path: str, fh: int) -> int:
         file = self._files.get(fh)
         if isinstance(file, SequentialFile):
-            with _told(file.key):
+            with told(file.key):
                 file.flush(_process())
             self._attributes.forget(file.key)
         return 0
@@ -173,7 +173,7 @@ class StoreOperations(Operations):  # type: ignore[misc]
             file = self._files.get(fh)
         try:
             if isinstance(file, SequentialFile):
-                with _told(file.key):
+                with told(file.key):
                     file.close()
                 self._attributes.forget(file.key)
             elif file is not None:
@@ -214,7 +214,7 @@ class StoreOperations(Operations):  # type: ignore[misc]
         return self._change(path, work)
 
     def rename(self, old: str, new: str) -> int:
-        target = _key(new)
+        target = key_of(new)
 
         def work(key: str) -> None:
             written = self._written(key)
@@ -248,8 +248,8 @@ class StoreOperations(Operations):  # type: ignore[misc]
     # Work
 
     def _change(self, path: str, work: Callable[[str], None]) -> int:
-        key = _key(path)
-        with _told(key):
+        key = key_of(path)
+        with told(key):
             self._refuse_writes(key)
             try:
                 work(key)
@@ -303,7 +303,8 @@ class StoreOperations(Operations):  # type: ignore[misc]
 _NONE = ("", "", "")
 
 
-def _key(path: str) -> str:
+def key_of(path: str) -> str:
+    """A path of the mount as a key of the store."""
     return path.strip("/")
 
 
@@ -312,7 +313,7 @@ def _process() -> int:
 
 
 @contextmanager
-def _told(key: str) -> Iterator[None]:
+def told(key: str) -> Iterator[None]:
     """Turn our errors into numbers, and write down what the number does not say."""
     try:
         yield

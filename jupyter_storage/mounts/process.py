@@ -10,7 +10,9 @@ from ctypes.util import find_library
 from pathlib import Path
 
 from jupyter_storage.errors import StorageError
+from jupyter_storage.mounts.cache import cache_directory
 from jupyter_storage.mounts.requests import FAILED, Request
+from jupyter_storage.mounts.table import detach, is_mounted
 from jupyter_storage.redact import RedactingFilter, redact
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.retrying import RetryingStore
@@ -38,8 +40,14 @@ def main(directory: Path) -> int:
     # The library is loaded with the module, and is not there on every machine.
     from mfusepy import FUSE
 
+    from jupyter_storage.mounts.cached import CachedOperations
     from jupyter_storage.mounts.operations import StoreOperations
 
+    if request.cached and not request.read_only:
+        place = cache_directory(directory, request.uri)
+        operations: StoreOperations = CachedOperations(store, place)
+    else:
+        operations = StoreOperations(store, read_only=request.read_only)
     options: dict[str, object] = {
         "foreground": True,
         "fsname": request.uri.replace(",", "_"),
@@ -52,7 +60,11 @@ def main(directory: Path) -> int:
     }
     if os.getuid() == 0:
         options["allow_other"] = True
-    FUSE(StoreOperations(store, read_only=request.read_only), request.target, **options)
+    if is_mounted(request.target):
+        # What is left of the one before. It stays until now, because what is written while nothing
+        # is mounted would land in the directory below, and be hidden.
+        detach(request.target, lazily=True)
+    FUSE(operations, request.target, **options)
     return 0
 
 

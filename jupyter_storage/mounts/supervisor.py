@@ -1,7 +1,7 @@
 """Keeps one mount alive: ``python -m jupyter_storage.mounts.supervisor DIRECTORY``.
 
-It starts the program that serves the mount. When that died or does not answer, it detaches what is
-left of it and starts it again. It imports nothing of a cloud, so that it is small.
+It starts the program that serves the mount. When that died or does not answer, it starts it
+again. It imports nothing of a cloud, so that it is small.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from jupyter_storage.mounts.requests import FAILED, LOG, PIDS, STOP, Request, put
-from jupyter_storage.mounts.table import answers, detach, is_mounted
+from jupyter_storage.mounts.table import answers, is_mounted
 
 __all__ = ["main"]
 
@@ -32,12 +32,7 @@ def main(directory: Path) -> int:
     adopted = is_mounted(request.target) and bool(answers(request.target))
     while not (directory / STOP).exists():
         began = time.monotonic()
-        if not adopted:
-            if is_mounted(request.target):
-                detach(request.target, lazily=True)
-            child = _start(directory, request)
-        else:
-            child = None
+        child = None if adopted else _start(directory, request)
         adopted = False
         if _watch(directory, request, child):
             return 0

@@ -8,7 +8,7 @@ def eventually(check, seconds=10.0):
     deadline = time.monotonic() + seconds
     while True:
         try:
-            if (found := check()) is not None and found is not False:
+            if found := check():
                 return found
         except OSError:
             pass

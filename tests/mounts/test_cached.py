@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from waiting import eventually
+
+from jupyter_storage.errors import Conflict
+from jupyter_storage.mounts.requests import directory_of
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A directory that stands in for a bucket."""
+    (tmp_path / "store").mkdir()
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def target(mounts, store, tmp_path):
+    record = mounts.mount(tmp_path / "target", store.as_uri(), {}, cached=True)
+    assert record.mode == "MOUNT_CACHED"
+    return tmp_path / "target"
+
+
+def _pids(tmp_path: Path, target: Path) -> dict[str, int]:
+    return json.loads((directory_of(tmp_path / "mounts", str(target)) / "pids.json").read_text())
+
+
+def test_any_write_works_and_arrives(mounts, target, store):
+    (store / "old.log").write_text("first\n")
+    with (target / "old.log").open("a") as file:
+        file.write("second\n")
+    with (target / "new.bin").open("w+b", buffering=0) as file:
+        file.write(b"0123456789")
+        file.seek(3)
+        file.write(b"XX")
+        file.seek(0)
+        assert file.read() == b"012XX56789"
+    assert (target / "old.log").read_text() == "first\nsecond\n"
+    mounts.flush(target)
+    assert (store / "old.log").read_text() == "first\nsecond\n"
+    assert (store / "new.bin").read_bytes() == b"012XX56789"
+    assert mounts.all()[0].pending == 0
+
+
+def test_what_is_open_is_seen_here_and_not_elsewhere(mounts, target, store):
+    with (target / "a.txt").open("w") as file:
+        file.write("some")
+        file.flush()
+        assert os.listdir(target) == ["a.txt"]
+        assert (target / "a.txt").read_text() == "some"
+        assert not (store / "a.txt").exists()
+        assert [each.key for each in mounts.pending(target)] == ["a.txt"]
+        with pytest.raises(Conflict, match=r"a\.txt"):
+            mounts.flush(target, patience=0.2)
+    mounts.flush(target)
+    assert (store / "a.txt").read_text() == "some"
+
+
+def test_renaming_and_deleting_hold_for_what_is_not_uploaded(mounts, target, store):
+    (target / "a.tmp").write_text("a")
+    (target / "a.tmp").rename(target / "a.txt")
+    (target / "b.txt").write_text("b")
+    (target / "b.txt").unlink()
+    os.truncate(target / "a.txt", 0)
+    mounts.flush(target)
+    assert eventually(lambda: os.listdir(store) == ["a.txt"])
+    assert (store / "a.txt").read_bytes() == b""
+
+
+def test_a_killed_process_loses_nothing_that_was_written(mounts, target, store, tmp_path):
+    for number in range(3):
+        (target / f"closed-{number}").write_bytes(bytes([number]) * 100_000)
+        descriptor = os.open(target / f"open-{number}", os.O_WRONLY | os.O_CREAT)
+        os.write(descriptor, b"written, and never closed")
+        mounter = _pids(tmp_path, target)["mounter"]
+        os.kill(mounter, signal.SIGKILL)
+        with suppress(OSError):
+            os.close(descriptor)
+        eventually(lambda before=mounter: _pids(tmp_path, target)["mounter"] != before)
+        eventually(lambda: os.listdir(target))
+    mounts.flush(target)
+    for number in range(3):
+        assert (store / f"closed-{number}").read_bytes() == bytes([number]) * 100_000
+        assert (store / f"open-{number}").read_bytes() == b"written, and never closed"
+
+
+def test_what_cannot_be_uploaded_is_kept_and_named(mounts, target, store):
+    (target / "d").mkdir()
+    with (target / "d/a.txt").open("w") as file:
+        file.write("precious")
+        # A file stands where the directory of the object would be.
+        (store / "d").rmdir()
+        (store / "d").write_text("in the way")
+    with pytest.raises(Conflict, match=r"d/a\.txt") as caught:
+        mounts.flush(target, patience=1.0)
+    assert "they may be open" not in caught.value.message
+    assert mounts.all()[0].pending == 1
+    (store / "d").unlink()
+    mounts.flush(target)
+    assert (store / "d/a.txt").read_text() == "precious"
+
+
+def test_unmounting_uploads_first(mounts, target, store):
+    for number in range(20):
+        (target / f"{number}.bin").write_bytes(os.urandom(200_000))
+    mounts.unmount(target)
+    assert len(os.listdir(store)) == 20
+    assert os.listdir(target) == []
