@@ -127,6 +127,9 @@ class SnapshotStatus:
         Everything that changed before this moment is in the bucket, ``failures`` excepted.
     late : bool
         Something was seen to change more than a minute ago and is not in the bucket yet.
+    watching : bool or None
+        Whether changes are noticed at once; else by looks at everything, at intervals. None while
+        nobody knows.
     fork : str or None
         The fork that this machine writes, where another one holds the workspace.
     holder : str or None
@@ -153,3 +156,4 @@ class SnapshotStatus:
     durable: datetime | None = None
     late: bool = False
     restoring: RestoreProgress | None = None
+    watching: bool | None = None

@@ -194,7 +194,10 @@ class TreeWatch(WatchCallback):
     def add(self, key: str) -> None:
         """Watch a directory and those below it, anew where they were watched before."""
         with self._lock:
-            self._remove(key)
+            # Below one that was not watched there is nothing to take away, as among thousands of
+            # directories that are made at once.
+            if key in self._watches:
+                self._remove(key)
             pending = [key]
             while pending:
                 here = pending.pop()

@@ -95,6 +95,7 @@ class Standing:
             "pending_bytes": told.pending_bytes,
             "durable": told.durable and datetime.fromtimestamp(told.durable, timezone.utc),
             "late": told.late,
+            "watching": told.watching,
         }
         if told.record is not None:
             changes |= {"last": told.record, "failures": told.record.failures}

@@ -69,6 +69,8 @@ class Told:
         Everything that changed before is captured; seconds since 1970.
     late : bool
         Whether something waits for more than a minute.
+    watching : bool
+        Whether changes are noticed at once, and not only by looks at everything.
     record : SnapshotRecord or None
         What the last capture gave.
     error : StorageError or None
@@ -80,6 +82,7 @@ class Told:
     pending_bytes: int = 0
     durable: float | None = None
     late: bool = False
+    watching: bool = False
     record: SnapshotRecord | None = None
     error: StorageError | None = None
 
@@ -308,6 +311,7 @@ class Syncer:
                 pending_bytes=self._size(waiting.some),
                 durable=self._durable,
                 late=waiting.since is not None and time.time() - waiting.since > _LATE,
+                watching=self._watching,
                 record=record or self._told.record,
                 error=error if ended else self._told.error,
             )

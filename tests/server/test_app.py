@@ -220,8 +220,11 @@ def server(tmp_path, isolated_environment):
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        url = json.loads(files[0].read_text())["url"] + "jupyter-storage/api/v1/"
-        return process, url
+        # It is there before it is written.
+        while not (text := files[0].read_text()).rstrip().endswith("}"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return process, json.loads(text)["url"] + "jupyter-storage/api/v1/"
 
     (tmp_path / "project").mkdir()
     yield start

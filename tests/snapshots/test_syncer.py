@@ -7,18 +7,24 @@ import signal
 import sqlite3
 import threading
 import time
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from oracle import PASSWORD, tree_of
+from watchdog.observers.polling import PollingObserver
 
 from jupyter_storage.errors import Unreachable
 from jupyter_storage.snapshots import syncer as syncers
 from jupyter_storage.snapshots.capture import Memory, take
 from jupyter_storage.snapshots.child import Child
+from jupyter_storage.snapshots.inotify import TreeWatch
 from jupyter_storage.snapshots.journal import Journal
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.restore import restore
-from jupyter_storage.snapshots.syncer import Syncer
+from jupyter_storage.snapshots.syncer import Syncer, Told
+from jupyter_storage.snapshots.views import subtree
 
 TAGS = ("workspace:test",)
 
@@ -88,7 +94,9 @@ def test_the_first_look_is_at_everything_and_then_at_what_changed(start, project
     (project / "sub/a").write_text("changed")
     run.wait(lambda told: told.record and told.record.files_changed == 1)
     run.idle()
-    assert [mark for mark, _ in run.wanted[-1].changes.marks] == ["sub/a"]
+    # On a machine that is very busy, events may be late: then it is a look at everything.
+    changes = next(each.changes for each in reversed(run.wanted) if each.changes is not None)
+    assert [mark for mark, _ in changes.marks] == ["sub/a"]
 
 
 def test_whoever_asks_gets_a_look_at_everything(start, project):
@@ -152,18 +160,20 @@ def test_where_nothing_can_be_watched_scans_find_what_changed(start, project, mo
     run.idle()
     (project / "sub/a").write_text("a")
     run.wait(lambda told: told.record.files == 1)
+    assert not run.told[-1].watching
     assert all(wanted.changes is None for wanted in run.wanted)
 
 
 def test_when_watching_ends_scans_go_on(start, project, monkeypatch):
     monkeypatch.setattr(syncers, "_POLL", 0.5)
     run = start()
-    run.idle()
+    assert run.idle().watching
     run.syncer._watcher._watch._reader.handle_event = lambda event: 1 / 0
     (project / "a").write_text("a")
     run.wait(lambda told: told.record.files == 1)
     (project / "b").write_text("b")
     run.wait(lambda told: told.record.files == 2)
+    assert not run.told[-1].watching
 
 
 def test_the_last_capture_holds_what_changed_before_the_end(start, project, tmp_path):
@@ -217,7 +227,8 @@ def test_a_change_after_a_long_capture_does_not_wait_for_long(start, project, op
     begin = time.monotonic()
     (project / "a").write_text("a")
     run.wait(lambda told: told.record.files == 1)
-    assert time.monotonic() - begin < 3
+    # A rest of twice as long as the first one took would end later.
+    assert time.monotonic() - begin < 6
 
 
 def test_failures_are_tried_again_with_the_next_capture(start, project, monkeypatch):
@@ -245,37 +256,108 @@ def test_failures_are_tried_again_with_the_next_capture(start, project, monkeypa
     assert run.idle().record.failures == ()
 
 
+def names_in(repository, snapshot):
+    """Paths of all that a snapshot holds, below the project directory."""
+    found, pending = set(), [("", subtree(repository, snapshot)["subtree"])]
+    while pending:
+        above, tree = pending.pop()
+        for node in repository.load_tree(tree):
+            found.add(f"{above}{node['name']}")
+            if node["type"] == "dir":
+                pending.append((f"{above}{node['name']}/", node["subtree"]))
+    return found
+
+
+def names_below(project):
+    return {
+        os.path.relpath(f"{directory}/{name}", project)
+        for directory, names, files in os.walk(project)
+        for name in [*names, *files]
+    }
+
+
+def captured(run, open_repository, project):
+    """Wait until the newest snapshot has all names that are there; pytest ends it."""
+    repository, there, looked = open_repository(), names_below(project), None
+    while True:
+        told = run.told[-1] if run.told else Told()
+        if told.record and told.record.id != looked and not told.capturing:
+            looked = told.record.id
+            snapshots = {each.id: each for each in repository.snapshots()}
+            repository.refresh()
+            if names_in(repository, snapshots[looked]) == there:
+                return
+        time.sleep(0.2)
+
+
 @pytest.mark.slow
-def test_a_burst_of_directories_beyond_all_limits_loses_nothing(
-    start, project, monkeypatch, open_repository, tmp_path
+def test_an_overflow_with_many_directories_loses_nothing(
+    start, project, monkeypatch, open_repository
 ):
-    """More directories than are watched, made faster than the kernel's queue holds events."""
+    """All are watched, and something happens in each while nobody reads the kernel's queue.
+
+    JUPYTER_STORAGE_TEST_DIRECTORIES=100000 makes as many of them.
+    """
+    count = int(os.environ.get("JUPYTER_STORAGE_TEST_DIRECTORIES", "6000"))
+    watches = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
+    if watches < count + 2000:
+        pytest.skip(f"the kernel gives {watches} watches only")
+    monkeypatch.setattr("jupyter_storage.snapshots.watch._MOST_DIRECTORIES", count + 1000)
+    overflows = []
+    renew = TreeWatch.on_queue_overflow
+    monkeypatch.setattr(
+        TreeWatch, "on_queue_overflow", lambda self: overflows.append(1) or renew(self)
+    )
+    directories = [project / f"{number % 100}/{number // 100}" for number in range(count)]
+    for directory in directories:
+        directory.mkdir(parents=True)
+    run = start()
+    captured(run, open_repository, project)
+    assert not overflows
+    watch = run.syncer._watcher._watch
+    with watch._lock:
+        for directory in directories:
+            # Three events each; the queue holds 16,384.
+            (directory / "file").write_text("x")
+        for number in range(50):
+            (project / f"new{number}/below").mkdir(parents=True)
+    captured(run, open_repository, project)
+    assert overflows
+    assert run.told[-1].watching
+    assert len(watch.directories) == 1 + min(count, 100) + count + 100
+    looks = len(run.wanted)
+    (project / "new7/below/late").write_text("late")
+    (directories[-1] / "late").write_text("late")
+    captured(run, open_repository, project)
+    assert any(wanted.changes is not None for wanted in run.wanted[looks:])
+
+
+@pytest.mark.slow
+def test_a_burst_of_directories_beyond_what_is_watched_loses_nothing(
+    start, project, monkeypatch, open_repository
+):
     monkeypatch.setattr(syncers, "_POLL", 1.0)
+    monkeypatch.setattr("jupyter_storage.snapshots.watch._MOST_DIRECTORIES", 1000)
     run = start()
     run.idle()
-    for number in range(20_000):
+    assert run.told[-1].watching
+    for number in range(2000):
         path = project / f"{number % 20}/{number // 20}"
         path.mkdir(parents=True)
-        if number % 4 == 0:
-            (path / "file").write_text(str(number))
-    run.wait(lambda told: told.record.files == 5000, 120)
-    for number in range(0, 20_000, 400):
+        (path / "file").write_text(str(number))
+    captured(run, open_repository, project)
+    for number in range(0, 2000, 40):
         (project / f"{number % 20}/{number // 20}/late").write_text("late")
-    run.wait(lambda told: told.record.files == 5050, 120)
-    assert not run.syncer._watching
-    run.syncer.stop(20)
-    repository = open_repository()
-    repository.refresh()
-    target = tmp_path / "out"
-    assert restore(repository, repository.snapshots()[-1], target).failures == ()
-    assert tree_of(target) == tree_of(project)
+    captured(run, open_repository, project)
+    assert not run.told[-1].watching
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("journal", ["wal", "delete"])
 def test_fifty_of_fifty_databases_are_whole_under_a_writer(
-    start, project, open_repository, tmp_path, journal
+    start, project, restic, tmp_path, journal
 ):
+    """25 with each of the two journals; stock restic restores them, SQLite judges."""
     path = project / "data.db"
     connection = sqlite3.connect(path)
     connection.execute(f"pragma journal_mode={journal}")
@@ -291,7 +373,7 @@ def test_fifty_of_fifty_databases_are_whole_under_a_writer(
                 for _ in range(20):
                     number += 1
                     connection.execute("insert into t values (?, ?)", (number, os.urandom(500)))
-                connection.execute("delete from t where a < ?", (number - 2000,))
+                connection.execute("delete from t where a < ?", (number - 1000,))
             time.sleep(0.002)
         connection.close()
 
@@ -304,20 +386,38 @@ def test_fifty_of_fifty_databases_are_whole_under_a_writer(
     finally:
         stop.set()
         writer.join()
-    repository = open_repository()
-    repository.refresh()
     whole = 0
-    found = {each.id: each for each in repository.snapshots()}
     for number, record in enumerate(records):
         target = tmp_path / f"out{number}"
-        assert restore(repository, found[record.id], target).failures == ()
-        assert not (target / "data.db-wal").exists()
-        connection = sqlite3.connect(target / "data.db")
+        restic("restore", record.id, "--target", target, "--no-lock")
+        restored = Path(f"{target}{project.resolve()}/data.db")
+        assert not restored.with_name("data.db-wal").exists()
+        connection = sqlite3.connect(restored)
         ok = connection.execute("pragma integrity_check").fetchone() == ("ok",)
         low, high, count = connection.execute("select min(a), max(a), count(*) from t").fetchone()
         connection.close()
         whole += ok and (high is None or count == high - low + 1) and not record.failures
     assert whole == 25
+
+
+def test_where_there_is_no_inotify_changes_are_found_all_the_same(start, project, monkeypatch):
+    """watchdog's own way to watch a tree, as on systems other than Linux; here, by polling."""
+    monkeypatch.setattr("jupyter_storage.snapshots.watch.sys", SimpleNamespace(platform="other"))
+    monkeypatch.setattr(
+        "jupyter_storage.snapshots.watch.Observer", partial(PollingObserver, timeout=0.1)
+    )
+    (project / ".storageignore").write_text("*.tmp")
+    (project / "old").mkdir()
+    run = start()
+    assert run.idle().watching
+    assert not isinstance(run.syncer._watcher._watch, TreeWatch)
+    for name in ("old/a", "new/below/b", "x.tmp"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(name)
+    run.wait(lambda told: told.record.files == 3)
+    (project / "old").rename(project / "moved")
+    (project / "new/below/b").unlink()
+    run.wait(lambda told: told.record.files == 2 and told.record.files_removed)
 
 
 def test_a_worker_killed_again_and_again_loses_nothing(project, store, restic, tmp_path):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import queue
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -202,3 +205,58 @@ def test_where_nothing_can_be_watched_it_says_so(project, monkeypatch, limit, va
     watcher = Watcher(project, excluded=[], gitignore=True, changed=print, lost=print)
     assert watcher.start() is False
     watcher.stop()
+
+
+LIMITED = """
+import queue, sys, time
+from pathlib import Path
+from jupyter_storage.snapshots.watch import Watcher
+project, lost = Path(sys.argv[1]), queue.Queue()
+watcher = Watcher(project, excluded=[], gitignore=True, changed=lambda key, deep: None,
+    lost=lambda: lost.put(True))
+print(watcher.start())
+(project / "now/there/are/more/than/the/kernel/gives").mkdir(parents=True)
+print(lost.get(timeout=30) if watcher.directories else None)
+watcher.stop()
+"""
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(5, "False None"), (12, "True True")])
+def test_the_kernel_s_own_limit_on_watches_is_noticed(project, limit, expected):
+    """In a namespace of its own, where root may lower it."""
+    (project / "a/b/c/d/e/f/g").mkdir(parents=True)
+    lower = f'echo {limit} > /proc/sys/user/max_inotify_watches || exit 77; exec "$@"'
+    unshare = ["unshare", "--user", "--map-root-user", "sh", "-c", lower, "-"]
+    done = subprocess.run(
+        [*unshare, sys.executable, "-c", LIMITED, str(project)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode in {1, 77} and "Traceback" not in done.stderr:
+        pytest.skip(f"no namespace of our own: {done.stderr}")
+    assert done.stdout.split() == expected.split(), done.stderr
+
+
+def test_thousands_of_new_directories_are_watched_in_linear_time(project, seen, tmp_path):
+    """What was watched before is not gone through for each of them."""
+    for number in range(3000):
+        (project / f"{number % 10}/{number // 10}").mkdir(parents=True)
+    assert seen.watcher.settle(tmp_path, 60)
+    with seen.watcher._watch._lock:
+        compared = _Compared(seen.watcher._watch._watches)
+        seen.watcher._watch._watches = compared
+    for number in range(200):
+        (project / f"late{number}").mkdir()
+    assert seen.watcher.settle(tmp_path, 60)
+    assert len(compared) > 3200
+    assert compared.walks == 0
+
+
+class _Compared(dict):
+    walks = 0
+
+    def items(self):
+        self.walks += 1
+        return super().items()

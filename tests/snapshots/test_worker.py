@@ -138,9 +138,10 @@ def test_one_that_is_killed_in_the_middle_is_an_error_and_is_replaced(
 
 
 def test_one_that_is_stuck_is_killed_and_replaced(make_child, request_of, project, monkeypatch):
-    monkeypatch.setattr(children, "_STUCK", 2)
     child = make_child()
     child.capture(request_of(), NEVER)
+    # From here on: a process needs longer than that to start, on a machine that is busy.
+    monkeypatch.setattr(children, "_STUCK", 2)
     pid = child.pid
     os.kill(pid, signal.SIGSTOP)
     (project / "a").write_text("a")
@@ -152,13 +153,14 @@ def test_one_that_is_stuck_is_killed_and_replaced(make_child, request_of, projec
 
 
 def test_a_slow_line_is_not_stuck(make_child, request_of, project, monkeypatch):
-    monkeypatch.setattr(children, "_STUCK", 2)
     child = make_child()
     child.capture(request_of(), NEVER)
+    # It says every second that it gets on, if the machine lets it.
+    monkeypatch.setattr(children, "_STUCK", 4)
     (project / "a").write_bytes(os.urandom(20_000))
     begin = time.monotonic()
-    assert child.capture(request_of(bandwidth=5000), NEVER).record.files == 1
-    assert time.monotonic() - begin > 3
+    assert child.capture(request_of(bandwidth=4000), NEVER).record.files == 1
+    assert time.monotonic() - begin > 4
 
 
 def test_it_stops_when_cancelled(make_child, request_of, project, store):
