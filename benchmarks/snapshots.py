@@ -1,12 +1,15 @@
 """Snapshots: this project, stock restic and borg, in turns, on the same files.
 
 python benchmarks/snapshots.py tools --files 20000 --large 1434 --rounds 3
+python benchmarks/snapshots.py tools --restic /usr/bin/restic --restic ~/newer/restic
 python benchmarks/snapshots.py warm --files 200000
 python benchmarks/snapshots.py latency --files 2000 --seconds 120
 python benchmarks/snapshots.py idle --files 20000 --seconds 60
 
 Peers that are not installed are left out. restic gets a repository that was made here, so that
-all derive their keys with the same parameters; borg has a derivation of its own.
+all derive their keys with the same parameters; borg has a derivation of its own. Newer ones of
+restic read back what they compressed, unless told not to: both ways are measured. Processor time
+and peak memory are those of all processes of a tool together.
 """
 
 from __future__ import annotations
@@ -23,9 +26,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timezone
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from jupyter_storage.snapshots.capture import Changes, Taken
 from jupyter_storage.snapshots.child import Child
@@ -35,6 +41,14 @@ from jupyter_storage.stores.local import LocalStore
 
 PASSWORD = "benchmark"
 NEVER = threading.Event()
+CHANGES = 100
+
+
+class Use(NamedTuple):
+    """What some work took: seconds of processor time, and MiB at most."""
+
+    cpu: float
+    memory: float
 
 
 def make_small(directory: Path, number: int) -> None:
@@ -66,9 +80,9 @@ class Ours:
         self._state.mkdir()
         (base / "password").write_text(PASSWORD)
         self._password = base / "password"
+        Repository.create(LocalStore(self.store), PASSWORD).close()
         self._child = Child(self._state / "run")
         self._tree = ""
-        self.memory = 0.0
 
     def _take(self, changes: Changes | None) -> Taken:
         request: dict[str, object] = {
@@ -90,18 +104,26 @@ class Ours:
         self._tree = taken.tree
         return taken
 
-    def backup(self) -> None:
-        self._take(None)
-        self.memory = max(self.memory, peak_of(self._child.pid))
+    def backup(self) -> Use:
+        before, peaks = self.cpu(), Peaks(lambda: self._child.pid)
+        with peaks:
+            self._take(None)
+        return Use(self.cpu() - before, peaks.sum)
 
-    def change(self, key: str) -> None:
+    def change(self, key: str) -> Use:
         """Take a snapshot where it is known what changed, as in a server that watches."""
+        before = self.cpu()
         self._take(Changes(self._tree, [(key, False)]))
+        return Use(self.cpu() - before, 0.0)
 
     def cpu(self) -> float:
-        return cpu_of(self._child.pid)
+        return cpu_of(self._child.pid) if self._child.pid else 0.0
 
-    def restore(self, target: Path) -> None:
+    def state_size(self) -> int:
+        """Bytes that it keeps on this machine."""
+        return sum(path.stat().st_size for path in self._state.rglob("*") if path.is_file())
+
+    def restore(self, target: Path) -> Use:
         script = (
             "import sys; from pathlib import Path\n"
             "from jupyter_storage.snapshots.repository import Repository\n"
@@ -112,7 +134,7 @@ class Ours:
             "done = restore(repository, repository.snapshots()[-1], Path(sys.argv[3]))\n"
             "assert not done.failures\n"
         )
-        run([sys.executable, "-c", script, str(self.store), PASSWORD, str(target)])
+        return run([sys.executable, "-c", script, str(self.store), PASSWORD, str(target)])
 
     def close(self) -> None:
         self._child.close()
@@ -121,30 +143,28 @@ class Ours:
 class Stock:
     """Stock restic, on a repository made by us."""
 
-    def __init__(self, base: Path, project: Path, *extra: str) -> None:
-        self.name = " ".join(["restic", *extra])
-        self._project, self._extra = project, extra
-        store = base / f"restic{len(extra)}"
+    def __init__(self, base: Path, project: Path, program: str, *extra: str) -> None:
+        self.name = " ".join([version_of(program), *extra])
+        self._program, self._project, self._extra = program, project, extra
+        store = base / self.name.replace(" ", "-")
         Repository.create(LocalStore(store), PASSWORD).close()
         self._environment = {
             "RESTIC_REPOSITORY": str(store),
             "RESTIC_PASSWORD": PASSWORD,
-            "RESTIC_CACHE_DIR": str(base / f"cache{len(extra)}"),
+            "RESTIC_CACHE_DIR": str(base / f"cache-{store.name}"),
         }
-        self.memory = 0.0
 
-    def _run(self, *words: str) -> None:
-        peak = run(["restic", *words], self._environment)
-        self.memory = max(self.memory, peak)
+    def _run(self, *words: str) -> Use:
+        return run([self._program, *self._extra, *words], self._environment)
 
-    def backup(self) -> None:
-        self._run(*self._extra, "backup", str(self._project))
+    def backup(self) -> Use:
+        return self._run("backup", str(self._project))
 
-    def change(self, key: str) -> None:
-        self.backup()
+    def change(self, key: str) -> Use:
+        return self.backup()
 
-    def restore(self, target: Path) -> None:
-        self._run("restore", "latest", "--target", str(target))
+    def restore(self, target: Path) -> Use:
+        return self._run("restore", "latest", "--target", str(target))
 
     def close(self) -> None:
         """Nothing stays."""
@@ -153,9 +173,8 @@ class Stock:
 class Borg:
     """Borg, with its encryption."""
 
-    name = "borg"
-
     def __init__(self, base: Path, project: Path) -> None:
+        self.name = version_of("borg")
         self._project, self._numbers = project, count()
         self._environment = {
             "BORG_REPO": str(base / "borg"),
@@ -164,19 +183,19 @@ class Borg:
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
         }
         run(["borg", "init", "--encryption", "repokey-blake2"], self._environment)
-        self.memory, self._last = 0.0, ""
+        self._last = ""
 
-    def backup(self) -> None:
+    def backup(self) -> Use:
         self._last = f"::a{next(self._numbers)}"
         command = ["borg", "create", "--compression", "zstd,3", self._last, str(self._project)]
-        self.memory = max(self.memory, run(command, self._environment))
+        return run(command, self._environment)
 
-    def change(self, key: str) -> None:
-        self.backup()
+    def change(self, key: str) -> Use:
+        return self.backup()
 
-    def restore(self, target: Path) -> None:
+    def restore(self, target: Path) -> Use:
         target.mkdir()
-        run(["borg", "extract", self._last], self._environment, target)
+        return run(["borg", "extract", self._last], self._environment, target)
 
     def close(self) -> None:
         """Nothing stays."""
@@ -185,15 +204,64 @@ class Borg:
 Tool = Ours | Stock | Borg
 
 
-def run(command: list[str], more: dict[str, str] | None = None, where: Path | None = None) -> float:
-    """Run a program; give its peak memory in MiB."""
+def run(command: list[str], more: dict[str, str] | None = None, where: Path | None = None) -> Use:
+    """Run a program."""
     child = subprocess.Popen(
-        command, env={**os.environ, **(more or {})}, stdout=subprocess.DEVNULL, cwd=where
+        command,
+        env={**os.environ, **(more or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=where,
     )
-    _, status, usage = os.wait4(child.pid, 0)
+    with Peaks(lambda: child.pid) as peaks:
+        _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     assert child.returncode == 0, command
-    return usage.ru_maxrss / 1024
+    # Not its ru_maxrss: that counts what this process had when it started the other.
+    return Use(usage.ru_utime + usage.ru_stime, peaks.sum)
+
+
+class Peaks:
+    """Watches how much memory a process and its children use at most, together."""
+
+    def __init__(self, pid: Callable[[], int | None]) -> None:
+        self._pid, self._most = pid, dict[int, float]()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Peaks:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._look()
+        self._done.set()
+        self._thread.join()
+
+    @property
+    def sum(self) -> float:
+        """MiB, each process at its own peak."""
+        return sum(self._most.values())
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.02):
+            self._look()
+
+    def _look(self) -> None:
+        pid = self._pid()
+        if pid is None:
+            return
+        for each in [pid, *children_of(pid)]:
+            with suppress(OSError, IndexError, ValueError):
+                self._most[each] = peak_of(each)
+
+
+def children_of(pid: int) -> list[int]:
+    found: list[int] = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def peak_of(pid: int | None) -> float:
@@ -202,67 +270,104 @@ def peak_of(pid: int | None) -> float:
 
 
 def cpu_of(pid: int | None) -> float:
-    """Seconds of processor time that a process used."""
+    """Seconds of processor time that a process used, and its children that ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
-def tools_in(base: Path, project: Path) -> list[Tool]:
+@cache
+def version_of(program: str) -> str:
+    """Name and version of restic or borg."""
+    word = "--version" if "borg" in program else "version"
+    done = subprocess.run([program, word], capture_output=True, text=True, check=True)
+    return " ".join(done.stdout.split()[:2])
+
+
+def restic_programs(chosen: list[str]) -> list[str]:
+    found = chosen or ["restic"]
+    return [program for program in found if shutil.which(program)]
+
+
+def tools_in(base: Path, project: Path, programs: list[str]) -> list[Tool]:
     tools: list[Tool] = [Ours(base, project)]
-    if shutil.which("restic"):
-        tools.append(Stock(base, project))
-        words = subprocess.run(["restic", "help"], capture_output=True, text=True, check=False)
+    for program in programs:
+        tools.append(Stock(base, project, program))
+        words = subprocess.run([program, "help"], capture_output=True, text=True, check=False)
         if "--no-extra-verify" in words.stdout:
-            tools.append(Stock(base, project, "--no-extra-verify"))
+            tools.append(Stock(base, project, program, "--no-extra-verify"))
     if shutil.which("borg"):
         tools.append(Borg(base, project))
     return tools
 
 
-def timed(work: Callable[[], None]) -> float:
+def timed(work: Callable[[], Use]) -> tuple[float, Use]:
     start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    use = work()
+    return time.perf_counter() - start, use
 
 
-def compare(label: str, project: Path, base: Path, rounds: int) -> None:
+class Figures:
+    """What was measured of each tool, work by work."""
+
+    def __init__(self) -> None:
+        self._all: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+
+    def measure(self, work: str, tool: Tool, act: Callable[[], Use]) -> None:
+        wall, use = timed(act)
+        for kind, value in (("s", wall), ("s CPU", use.cpu), ("MiB", use.memory)):
+            self._all[work, kind, tool.name].append(value)
+
+    def print(self, label: str, names: list[str], works: list[str]) -> None:
+        """Print medians, and what ours are as parts of the others'."""
+        print(f"\n| {label} | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
+        for work in works:
+            for kind in ("s", "s CPU", "MiB"):
+                medians = [statistics.median(self._all[work, kind, name]) for name in names]
+                if not all(medians):
+                    continue
+                cells = [f"{medians[0]:.3g} {kind}"]
+                cells += [f"{each:.3g} {kind} (× {medians[0] / each:.2f})" for each in medians[1:]]
+                print(f"| {work} | {' | '.join(cells)} |", flush=True)
+
+
+def compare(label: str, project: Path, base: Path, rounds: int, programs: list[str]) -> None:
     """First snapshot, one changed file, restore; all tools in turns."""
-    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    figures = Figures()
     some = next(path for path in sorted(project.rglob("*")) if path.is_file())
     for number in range(rounds):
         here = base / f"round{number}"
         here.mkdir()
-        tools = tools_in(here, project)
+        tools = tools_in(here, project, programs)
         names = [tool.name for tool in tools]
         # Whoever comes first finds a colder cache: they take turns at that, too.
         tools = tools[number % len(tools) :] + tools[: number % len(tools)]
         for tool in tools:
-            times["first", tool.name].append(timed(tool.backup))
+            os.sync()
+            figures.measure("first snapshot", tool, tool.backup)
         for tool in tools:
             with some.open("ab") as file:
                 file.write(b"changed")
             key = str(some.relative_to(project))
-            times["one file changed", tool.name].append(timed(lambda t=tool, k=key: t.change(k)))
-        for tool in tools:
-            target = here / f"out-{len(tool.name)}"
-            times["restore", tool.name].append(timed(lambda t=tool, o=target: t.restore(o)))
-            times["peak MiB", tool.name].append(tool.memory)
+            figures.measure("one file changed", tool, partial(tool.change, key))
+        for place, tool in enumerate(tools):
+            os.sync()
+            target = here / f"out{place}"
+            figures.measure("restore", tool, partial(tool.restore, target))
+            shutil.rmtree(target)
             tool.close()
         shutil.rmtree(here)
-    print(f"| {label} | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
-    for work in ("first", "one file changed", "restore", "peak MiB"):
-        unit = "" if "MiB" in work else " s"
-        cells = [f"{statistics.median(times[work, name]):.2f}{unit}" for name in names]
-        print(f"| {work} | {' | '.join(cells)} |", flush=True)
+    figures.print(label, names, ["first snapshot", "one file changed", "restore"])
 
 
 def tools(arguments: argparse.Namespace, base: Path) -> None:
     project = base / "project"
     make_small(project, arguments.files)
-    compare(f"{arguments.files:,} small files", project, base, arguments.rounds)
+    programs = restic_programs(arguments.restic)
+    compare(f"{arguments.files:,} small files", project, base, arguments.rounds, programs)
     shutil.rmtree(project)
     make_large(project, arguments.large)
-    compare(f"{arguments.large:,} MiB in large files", project, base, arguments.rounds)
+    label = f"{arguments.large:,} MiB in large files"
+    compare(label, project, base, arguments.rounds, programs)
 
 
 def warm(arguments: argparse.Namespace, base: Path) -> None:
@@ -271,30 +376,35 @@ def warm(arguments: argparse.Namespace, base: Path) -> None:
     make_small(project, arguments.files)
     ours = Ours(base, project)
     ours.backup()
+    for look in ("the first", "another"):
+        cpu = ours.backup().cpu / arguments.files
+        print(f"{look} look at all {arguments.files:,} files: {cpu * 1e6:.1f} µs CPU a file")
+    print(f"kept on this machine: {ours.state_size() / arguments.files:.0f} bytes a file")
     files = sorted(path for path in project.rglob("*") if path.is_file())
     chance, walls = random.Random(2), []
-    changes = 100
     before, objects, written = ours.cpu(), objects_in(ours.store), 0
-    for _ in range(changes):
+    for _ in range(CHANGES):
         path = chance.choice(files)
         path.write_bytes(os.urandom(4000))
-        walls.append(timed(lambda p=path: ours.change(str(p.relative_to(project)))))
+        walls.append(timed(partial(ours.change, str(path.relative_to(project))))[0])
         now = objects_in(ours.store)
         written, objects = written + len(now - objects), now
-    cpu = (ours.cpu() - before) / changes
+    cpu = (ours.cpu() - before) / CHANGES
     # Each capture writes a lock, too, and takes it away.
-    writes = written / changes + 1
-    print(f"one file changed in {arguments.files:,}: {cpu * 1000:.1f} ms of processor time,")
-    print(f"{statistics.median(walls) * 1000:.0f} ms, {writes:.2f} writes; medians of {changes}")
+    writes = written / CHANGES + 1
+    wall = statistics.median(walls)
+    print(f"one file changed in {arguments.files:,}: {cpu * 1000:.1f} ms CPU,")
+    print(f"{wall * 1000:.0f} ms (median of {CHANGES}), {writes:.2f} writes")
     print(f"peak memory of the worker: {peak_of(ours._child.pid):.0f} MiB")
-    if shutil.which("restic"):
-        stock = Stock(base, project)
+    for program in restic_programs(arguments.restic):
+        stock = Stock(base, project, program)
         stock.backup()
         times = []
         for _ in range(3):
             chance.choice(files).write_bytes(os.urandom(4000))
-            times.append(timed(stock.backup))
-        print(f"restic backup: {statistics.median(times):.2f} s, median of 3")
+            times.append(timed(stock.backup)[0])
+        theirs = statistics.median(times)
+        print(f"{stock.name} backup: {theirs:.2f} s (median of 3), {theirs / wall:.0f} times that")
     ours.close()
 
 
@@ -368,10 +478,14 @@ def main() -> None:
     parser.add_argument("what", choices=("tools", "warm", "latency", "idle"))
     parser.add_argument("--files", type=int, default=20_000, help="small files")
     parser.add_argument("--large", type=int, default=1434, help="MiB in large files")
+    parser.add_argument(
+        "--restic", action="append", default=[], help="a program, once for each; of the PATH"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=60)
     arguments = parser.parse_args()
-    print(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, load {os.getloadavg()[0]:.1f}")
+    load = f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores"
+    print(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {load}", flush=True)
     works = {"tools": tools, "warm": warm, "latency": latency, "idle": idle}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
         works[arguments.what](arguments, Path(directory))

@@ -25,6 +25,7 @@ from jupyter_storage.records import SnapshotRecord, to_wire
 from jupyter_storage.snapshots.dirty import Dirty, Mark
 from jupyter_storage.snapshots.nodes import describe
 from jupyter_storage.snapshots.parents import Parents, Trees
+from jupyter_storage.snapshots.recognition import Recognition
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.crypto import user_name
 from jupyter_storage.snapshots.repository.times import now, to_text
@@ -70,11 +71,24 @@ class Taken:
 
 
 class Memory:
-    """What one capture leaves for the next one on the same repository."""
+    """What one capture leaves for the next one on the same repository.
 
-    def __init__(self, repository: Repository) -> None:
+    Parameters
+    ----------
+    repository : Repository
+    state : Path, optional
+        Directory on this machine in which some of it outlives the process.
+    """
+
+    def __init__(self, repository: Repository, state: Path | None = None) -> None:
         self.parents = Parents(repository)
         self.trees = Trees(repository)
+        path = state / f"directories-{repository.id[:16]}.sqlite" if state else None
+        self.recognition = Recognition(repository, path)
+
+    def close(self) -> None:
+        """Let go of what is remembered in a file."""
+        self.recognition.close()
 
 
 def capture(repository: Repository, project: Path, **options: Any) -> SnapshotRecord:
@@ -148,7 +162,7 @@ def take(
     with repository.lock(records=records, patient=True) as confirm:
         # Snapshots before the index: what a listed snapshot needs is in an index read later.
         parent = memory.parents.newest(tags if lineage is None else lineage)
-        repository.refresh()
+        memory.recognition.begin(lost=repository.refresh())
         before = memory.trees.project(parent) if parent else None
 
         def walk(dirty: Dirty | None) -> tuple[Walk, Node]:
@@ -161,6 +175,7 @@ def take(
                 gitignore=gitignore,
                 dirty=dirty if totals else None,
                 totals=totals or Totals(),
+                recognition=memory.recognition,
             )
             walk.progress, walk.cancel = progress, cancel
             try:
@@ -174,6 +189,7 @@ def take(
         except HardLinked:
             done, node = walk(None)
         if parent and before and not force and _unchanged(before, node):
+            memory.recognition.end(done.looked)
             record = replace(to_record(parent), failures=tuple(done.failures))
             return Taken(record, parent.tree, done.failed)
         tree = _wrap(repository, project, node)
@@ -189,6 +205,7 @@ def take(
             repository.merge_index(confirm)
         memory.parents.learn(snapshot)
         memory.trees.remember(tree, node)
+        memory.recognition.end(done.looked)
         return Taken(to_record(snapshot), tree, done.failed)
 
 

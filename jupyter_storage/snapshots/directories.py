@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from jupyter_storage.snapshots.databases import SIDECARS
 from jupyter_storage.snapshots.dirty import Dirty
 from jupyter_storage.snapshots.entries import Entry, Names
 from jupyter_storage.snapshots.ignore import Rules
-from jupyter_storage.snapshots.repository.tree import Line, Node
+from jupyter_storage.snapshots.repository.tree import Line, Node, node_name
 
-__all__ = ["Directory", "Totals"]
+__all__ = ["Directory", "HardLinked", "Row", "Totals", "with_companions"]
+
+
+class HardLinked(Exception):
+    """A file with several names changed: the other names changed with it, and could be anywhere."""
 
 
 @dataclass
@@ -21,6 +27,12 @@ class Totals:
     bytes: int = 0
     directories: int = 0
 
+    def add(self, other: Totals) -> None:
+        """Add what something else holds."""
+        self.files += other.files
+        self.bytes += other.bytes
+        self.directories += other.directories
+
     def count(self, node: Node, sign: int = 1) -> None:
         """Add a node alone, or take it away."""
         if node["type"] == "dir":
@@ -28,6 +40,10 @@ class Totals:
         else:
             self.files += sign
             self.bytes += sign * node.get("size", 0)
+
+
+Row = tuple[str, int, int, int, int, int, int, int]
+"""What counts about an entry of a directory; see :mod:`jupyter_storage.snapshots.recognition`."""
 
 
 @dataclass
@@ -49,4 +65,29 @@ class Directory:
     nodes: list[Node] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     unread: int = 0
+    # What was compared with the nodes before; None where something could not be.
+    rows: list[Row] | None = None
+    totals: Totals = field(default_factory=Totals)
     waiting: list[tuple[Node, list[Future[str]]]] = field(default_factory=list)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it holds what it held before: then it need not be written down anew."""
+        if self.lines or len(self.nodes) != len(self.before):
+            return False
+        for node in self.nodes:
+            before = self.before.get(node_name(node))
+            if before is not node and before != node:
+                return False
+        return True
+
+
+def with_companions(names: Iterable[str], here: Directory) -> Iterator[str]:
+    """Names, and those of the files that are one with them: databases and their logs."""
+    for name in names:
+        base = next((name[: -len(s)] for s in SIDECARS if name.endswith(s)), name)
+        for one in {name, base}:
+            yield one
+            for suffix in SIDECARS:
+                if one + suffix in here.before or one + suffix in here.names:
+                    yield one + suffix

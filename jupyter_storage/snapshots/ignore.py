@@ -12,9 +12,10 @@ file names; nothing else would bring that back.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -32,6 +33,11 @@ class Rules:
     """The rules that hold in one directory: its own, and those of the directories above.
 
     Begin with :meth:`of_project`, and go down with :meth:`enter`.
+
+    Attributes
+    ----------
+    digest : bytes
+        Of all that they say.
     """
 
     def __init__(
@@ -46,6 +52,9 @@ class Rules:
         self._base = base
         self._above = above
         self._gitignore, self._worktree = gitignore, worktree
+        lines = list(lines)
+        told = (above.digest if above else b"", base, lines, gitignore, worktree)
+        self.digest: bytes = hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).digest()
         self._patterns = [
             (pattern.regex, pattern.include)
             for pattern in GitIgnoreSpec.from_lines(map(_unambiguous, lines)).patterns
@@ -57,7 +66,7 @@ class Rules:
         self._any = re.compile(joined) if texts else None
 
     @classmethod
-    def of_project(cls, project: Path, *, gitignore: bool) -> Rules:
+    def of_project(cls, project: Path, *, gitignore: bool, apart: Collection[str] = ()) -> Rules:
         """Rules above the project directory: none, but it may lie in a work tree of git.
 
         Parameters
@@ -66,9 +75,14 @@ class Rules:
             Resolved.
         gitignore : bool
             Whether ``.gitignore`` files count in work trees.
+        apart : collection of str
+            What else is left out, by whoever asks: for the digest alone.
         """
         worktree = any(os.path.lexists(above / GIT) for above in project.parents)
-        return cls("", (), None, gitignore=gitignore, worktree=worktree)
+        rules = cls("", (), None, gitignore=gitignore, worktree=worktree)
+        told = repr((rules.digest, sorted(apart)))
+        rules.digest = hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
+        return rules
 
     def enter(self, base: str, directory: str, names: Container[str] | None = None) -> Rules:
         """Rules of a directory in this one, or of the project directory itself.

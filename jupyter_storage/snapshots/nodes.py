@@ -23,7 +23,16 @@ from jupyter_storage.snapshots.repository.tree import (
     to_go_mode,
 )
 
-__all__ = ["attributes_of", "describe", "file_text", "printable", "put_back", "same_file"]
+__all__ = [
+    "attributes_of",
+    "describe",
+    "describe_again",
+    "file_text",
+    "printable",
+    "put_back",
+    "same_but_read",
+    "same_file",
+]
 
 # Names that nobody needs to quote.
 _PLAIN = re.compile(r"[A-Za-z0-9 _.,:;=+@%^~#(){}\[\]!$'*?|/-]+").fullmatch
@@ -167,6 +176,19 @@ def same_file(node: Node, status: os.stat_result) -> bool:
         and _same_time(node.get("mtime", ""), status.st_mtime_ns)
         and _same_time(node.get("ctime", ""), status.st_ctime_ns)
     )
+
+
+def describe_again(path: str, name: str, status: os.stat_result, before: Node | None) -> Node:
+    """Describe a directory; that it was read is no change."""
+    node = describe(path, name, status)
+    if before is not None and same_file(before, status):
+        node["atime"] = before["atime"]
+    return node
+
+
+def same_but_read(before: Node, node: Node) -> bool:
+    """Whether nothing but reading happened to a file."""
+    return all(before.get(key) == node.get(key) for key in ("mtime", "ctime", "inode", "mode"))
 
 
 def put_back(path: str | int, node: Node, *, link: bool = False) -> None:

@@ -104,6 +104,8 @@ class Session:
 
     def close(self) -> None:
         """Give back connections and memory. What comes next opens everything again."""
+        if self._memory is not None:
+            self._memory.close()
         if self._repository is not None:
             self._repository.close()
         if self._store is not None:
@@ -120,7 +122,7 @@ class Session:
             exists = Repository.exists(store)
             make = Repository.open if exists else Repository.create
             repository = make(store, password, cache=Path(request["state"]) / "cache")
-            memory = Memory(repository)
+            memory = Memory(repository, Path(request["state"]))
             self._repository, self._memory, self._opened = repository, memory, wanted
         store.bandwidth = request["bandwidth"]
         self._uri, self._options = request["uri"], request["options"]

@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,12 +20,19 @@ from jupyter_storage.records import Failure
 from jupyter_storage.snapshots.batches import Batches
 from jupyter_storage.snapshots.contents import ContentReader, Unreadable
 from jupyter_storage.snapshots.databases import SIDECARS
-from jupyter_storage.snapshots.directories import Directory, Totals
+from jupyter_storage.snapshots.directories import Directory, HardLinked, Totals, with_companions
 from jupyter_storage.snapshots.dirty import Dirty, Mark
 from jupyter_storage.snapshots.entries import Entry, Named, Names, scan
 from jupyter_storage.snapshots.ignore import Rules
-from jupyter_storage.snapshots.nodes import describe, printable, same_file
+from jupyter_storage.snapshots.nodes import (
+    describe,
+    describe_again,
+    printable,
+    same_but_read,
+    same_file,
+)
 from jupyter_storage.snapshots.parents import Trees
+from jupyter_storage.snapshots.recognition import Recognition, row_of
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.repository.tree import Node, node_name
 from jupyter_storage.snapshots.small import LARGEST, Small
@@ -40,10 +47,6 @@ _MOST_LEAVING = 256  # directories that wait for their files to be read
 
 # Of the entry itself, not of what a link leads to.
 _HERE = {"follow_symlinks": False}
-
-
-class HardLinked(Exception):
-    """A file with several names changed: the other names changed with it, and could be anywhere."""
 
 
 class Walk:
@@ -64,6 +67,8 @@ class Walk:
         What changed since the tree before; None for a look at everything.
     totals : Totals
         Of the tree before, where only what changed is looked at.
+    recognition : Recognition
+        Saves a look at what did not change, where everything is looked at.
     """
 
     def __init__(
@@ -76,11 +81,12 @@ class Walk:
         gitignore: bool,
         dirty: Dirty | None,
         totals: Totals,
+        recognition: Recognition,
     ) -> None:
         self._repository, self._trees, self._project = repository, trees, project
         self._excluded = frozenset(str(path.resolve()) for path in excluded)
-        self._rules = Rules.of_project(project, gitignore=gitignore)
-        self._dirty = dirty
+        self._rules = Rules.of_project(project, gitignore=gitignore, apart=self._excluded)
+        self._dirty, self._recognition = dirty, recognition
         self.progress: Progress | None = None
         self.cancel: threading.Event | None = None
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "chunks")
@@ -96,6 +102,11 @@ class Walk:
         self._small.close()
         self._pool.shutdown(cancel_futures=True)
 
+    @property
+    def looked(self) -> int | None:
+        """How many directories there are, if all were looked at."""
+        return self.totals.directories if self._dirty is None else None
+
     def tree(self, before: Node | None) -> Node:
         """Save the project directory and return its node.
 
@@ -106,8 +117,10 @@ class Walk:
         """
         path = str(self._project)
         status = self._project.lstat()
-        root = _described(path, self._project.name, status, before)
+        root = describe_again(path, self._project.name, status, before)
         dirty = self._dirty if before and before.get("inode") == status.st_ino else None
+        if self._is_same(path, "", root, before, self._rules) is not None:
+            return root
         try:
             first = self._open(path, "", root, self._rules, before=before, dirty=dirty)
         except OSError as error:
@@ -132,10 +145,17 @@ class Walk:
         dirty = above.dirty.below.get(entry.name) if above.dirty is not None else None
         try:
             status = entry.stat(follow_symlinks=False)
-            node = _described(entry.path, entry.name, status, before)
+            node = describe_again(entry.path, entry.name, status, before)
             if known is None or known.get("inode") != status.st_ino:
                 dirty = None
             key = f"{above.key}{entry.name}/"
+            if above.rows is not None:
+                above.rows.append(row_of(entry.name, status))
+            if (held := self._is_same(entry.path, key, node, known, above.rules)) is not None:
+                above.totals.add(held)
+                above.gone.pop(entry.name, None)
+                above.nodes.append(node)
+                return None
             inside = self._open(entry.path, key, node, above.rules, before=known, dirty=dirty)
         except FileNotFoundError:
             return None
@@ -147,6 +167,20 @@ class Walk:
             above.gone.pop(entry.name, None)
         inside.above = above
         return inside
+
+    def _is_same(
+        self, path: str, key: str, node: Node, before: Node | None, above: Rules
+    ) -> Totals | None:
+        """Take over the tree of a directory whose listing is the one that gave it."""
+        if self._dirty is not None or before is None or not before.get("subtree"):
+            return None
+        if before.get("inode") != node["inode"]:
+            return None
+        held = self._recognition.same(path, key, before["subtree"], above)
+        if held is not None:
+            node["subtree"] = before["subtree"]
+            self.totals.add(held)
+        return held
 
     def _open(
         self,
@@ -169,12 +203,13 @@ class Walk:
             here.before = {node_name(child): child for child in self._trees.load(here.tree)}
         if dirty is not None and not whole:
             here.dirty = dirty
-            wanted = set(_with_companions(dirty.below, here))
+            wanted = set(with_companions(dirty.below, here))
             entries = [Named(path, name) for name in wanted]
             here.nodes = [node for name, node in here.before.items() if name not in wanted]
             here.gone = {name: here.before[name] for name in wanted if name in here.before}
         else:
             here.gone = dict(here.before)
+            here.rows = [] if self._dirty is None and here.tree and not logs else None
         if before is None or self._dirty is None:
             self.totals.directories += 1
         self._look(here, entries)
@@ -189,12 +224,20 @@ class Walk:
             if entry.path in self._excluded or here.rules.excludes(
                 here.key + entry.name, directory=directory
             ):
+                self._pass_over(here, entry)
                 continue
             if directory:
                 here.below.append(entry)
             else:
                 self._file(here, entry)
         here.below.reverse()
+
+    def _pass_over(self, here: Directory, entry: Entry) -> None:
+        if here.rows is not None:
+            try:
+                here.rows.append(row_of(entry.name, entry.stat(follow_symlinks=False)))
+            except OSError:
+                here.rows = None
 
     def _leave_some(self, most: int) -> None:
         """Make the trees of directories whose files are all read, and keep ``most`` waiting."""
@@ -211,26 +254,15 @@ class Walk:
             node["content"] = [future.result() for future in futures]
         for node in here.gone.values():
             self._lose(node)
-        if here.tree is not None and self._is_unchanged(here, here.tree):
+        if here.tree and here.is_unchanged and self._repository.has_blob("tree", here.tree):
             here.node["subtree"] = here.tree
+            if self._dirty is None:
+                self._recognition.learn(here, here.tree)
         else:
             here.node["subtree"] = self._trees.save(here.nodes, here.lines)
         if here.above is not None:
+            here.above.totals.add(here.totals)
             here.above.nodes.append(here.node)
-
-    def _is_unchanged(self, here: Directory, tree: str) -> bool:
-        """Whether a directory holds what it held before: then it need not be written down anew."""
-        if (
-            here.lines
-            or len(here.nodes) != len(here.before)
-            or not self._repository.has_blob("tree", tree)
-        ):
-            return False
-        for node in here.nodes:
-            before = here.before.get(node_name(node))
-            if before is not node and before != node:
-                return False
-        return True
 
     # Files
 
@@ -247,6 +279,8 @@ class Walk:
             status = entry.stat(follow_symlinks=False)
             if before and not busy and same_file(before, status) and self._holds(before):
                 self._keep(here, entry.name, before)
+                if here.rows is not None:
+                    here.rows.append(row_of(entry.name, status))
                 return
             self._refuse_links(before, status.st_nlink)
             if not stat.S_ISREG(status.st_mode):
@@ -291,7 +325,7 @@ class Walk:
         else:
             here.waiting.append((node, futures))
             before = here.before.get(name)
-            if busy and before and _same_but_read(before, node):
+            if busy and before and same_but_read(before, node):
                 node["atime"] = before["atime"]
             self._add(here, name, node)
 
@@ -350,6 +384,7 @@ class Walk:
         *,
         deep: bool = False,
     ) -> None:
+        here.rows = None
         before = here.before.get(name)
         if before is not None:
             self._keep(here, name, before)
@@ -364,26 +399,3 @@ class Walk:
     def _has_read(self, size: int) -> None:
         if self.progress:
             self.progress(size, 0)
-
-
-def _with_companions(names: Iterable[str], here: Directory) -> Iterator[str]:
-    """Names, and those of the files that are one with them: databases and their logs."""
-    for name in names:
-        base = next((name[: -len(s)] for s in SIDECARS if name.endswith(s)), name)
-        for one in {name, base}:
-            yield one
-            for suffix in SIDECARS:
-                if one + suffix in here.before or one + suffix in here.names:
-                    yield one + suffix
-
-
-def _described(path: str, name: str, status: os.stat_result, before: Node | None) -> Node:
-    """Describe a directory; that it was read is no change."""
-    node = describe(path, name, status)
-    if before is not None and same_file(before, status):
-        node["atime"] = before["atime"]
-    return node
-
-
-def _same_but_read(before: Node, node: Node) -> bool:
-    return all(before.get(key) == node.get(key) for key in ("mtime", "ctime", "inode", "mode"))

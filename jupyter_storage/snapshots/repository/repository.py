@@ -177,10 +177,23 @@ class Repository:
 
     # Blobs
 
-    def refresh(self) -> None:
-        """Learn what others wrote and deleted. To be called under a lock, before any look."""
-        if self._catalog.refresh():
+    def refresh(self) -> bool:
+        """Learn what others wrote and deleted. To be called under a lock, before any look.
+
+        Returns
+        -------
+        bool
+            Whether somebody deleted something, which may be a blob.
+        """
+        gone = self._catalog.refresh()
+        if gone:
             self._reader.forget()
+        return gone
+
+    @property
+    def index_files(self) -> frozenset[str]:
+        """IDs of the index files that are known."""
+        return frozenset(self._catalog.known)
 
     def has_blob(self, kind: BlobType, identifier: str | bytes) -> bool:
         """Whether a blob is in the repository, or on its way."""
