@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import http.server
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ def recorded(
     *,
     refused: Mapping[str, int] | None = None,
     headers: Mapping[str, str] | None = None,
-    cut: Callable[[Request], bool] | None = None,
+    fault: Callable[[Request], str | None] | None = None,
 ) -> Iterator[tuple[str, list[Request]]]:
     """Run it, and yield its own endpoint and the requests that it sees.
 
@@ -37,10 +38,13 @@ def recorded(
         Methods that are answered with a status and nothing else.
     headers : mapping, optional
         Put into every answer, in place of the service's.
-    cut : callable, optional
-        Says of a request that its connection is closed, without an answer.
+    fault : callable, optional
+        Says what befalls a request: a status, ``reset`` (no answer), ``stall`` (none for ever),
+        ``cut`` (half of the answer), ``wrong`` (a byte of the body that goes up, else of the one
+        that comes down, is another), ``slow`` (a tenth of a second passes), or None.
     """
     seen: list[Request] = []
+    over = threading.Event()
     there = urlsplit(endpoint)
     dropped = {"connection", "content-length", "transfer-encoding", *map(str.lower, headers or ())}
 
@@ -52,11 +56,22 @@ def recorded(
             path, _, query = self.path.partition("?")
             request = Request(self.command, path, query, body)
             seen.append(request)
-            if cut is not None and cut(request):
+            befalls = fault(request) if fault else None
+            if befalls == "stall":
+                over.wait()
+            if befalls in {"reset", "stall"}:
                 self.close_connection = True
                 return
-            if self.command in (refused or {}):
-                self.send_response((refused or {})[self.command])
+            if befalls == "slow":
+                time.sleep(0.1)
+            if befalls == "wrong" and body:
+                body = bytes([body[0] ^ 1]) + body[1:]
+                befalls = None
+            status = (refused or {}).get(self.command, 0)
+            if befalls and befalls.isdigit():
+                status = int(befalls)
+            if status:
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
@@ -81,6 +96,11 @@ def recorded(
                 length = answer.headers.get("Content-Length") if self.command == "HEAD" else None
                 self.send_header("Content-Length", length or str(len(content)))
                 self.end_headers()
+                if befalls == "cut":
+                    content = content[: len(content) // 2]
+                    self.close_connection = True
+                if befalls == "wrong" and content:
+                    content = bytes([content[0] ^ 1]) + content[1:]
                 self.wfile.write(content)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward  # noqa: N815
@@ -99,5 +119,6 @@ def recorded(
         try:
             yield f"http://127.0.0.1:{server.server_port}", seen
         finally:
+            over.set()
             server.shutdown()
             thread.join()

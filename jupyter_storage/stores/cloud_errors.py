@@ -270,7 +270,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
         chain.append(cause)
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        before = None if cause.__suppress_context__ else cause.__context__
+        # What was said in our words already is another story, not the beginning of this one.
+        cause = cause.__cause__ or (None if isinstance(before, StorageError) else before)
     return iter(reversed(chain))
 
 

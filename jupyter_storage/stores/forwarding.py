@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.records import Entry, Page, UnfinishedUpload, Usage
-from jupyter_storage.stores.store import Progress, Store, Writer
+from jupyter_storage.stores.store import Fill, Progress, Store, Writer
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -51,6 +51,9 @@ class ForwardingStore(Store):
         self, key: str, *, offset: int = 0, length: int | None = None
     ) -> AbstractContextManager[Iterator[bytes]]:
         return self.inner.open(key, offset=offset, length=length)
+
+    def fill(self, key: str, size: int, write: Fill, *, progress: Progress) -> bool:
+        return self.inner.fill(key, size, write, progress=progress)
 
     def create(
         self,

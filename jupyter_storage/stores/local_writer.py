@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -15,7 +16,7 @@ from uuid import uuid4
 from jupyter_storage.errors import ChecksumMismatch, os_errors
 from jupyter_storage.paths import TEMPORARY_PREFIX
 from jupyter_storage.records import Entry
-from jupyter_storage.stores.store import CHUNK, Progress, Writer
+from jupyter_storage.stores.store import CHUNK, Fill, Progress, Writer
 
 __all__ = ["LocalWriter", "hidden_beside"]
 
@@ -63,6 +64,7 @@ class LocalWriter(Writer):
             descriptor = os.open(self._hidden, flags, 0o666)
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._written = 0
+        self._counting = threading.Lock()
         self._open = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -72,6 +74,19 @@ class LocalWriter(Writer):
                 written = self._file.write(view)
                 self._written += written
                 view = view[written:]
+
+    @property
+    def filler(self) -> Fill:
+        return self._write_at
+
+    def _write_at(self, offset: int, data: bytes) -> None:
+        with os_errors(self._key):
+            view = memoryview(data)
+            while view:
+                written = os.pwrite(self._file.fileno(), view, offset)
+                view, offset = view[written:], offset + written
+        with self._counting:
+            self._written += len(data)
 
     def fill_from(self, reader: RawIOBase, progress: Progress | None) -> None:
         """Let the kernel copy, sharing blocks where the file system can."""

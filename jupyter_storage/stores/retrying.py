@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
-from jupyter_storage.errors import Conflict, NotFound, StorageError
+from jupyter_storage.errors import ChecksumMismatch, Conflict, NotFound, StorageError
 from jupyter_storage.records import Entry, Page
 from jupyter_storage.stores.forwarding import ForwardingStore
 from jupyter_storage.stores.store import Progress, Store
@@ -191,6 +191,9 @@ class _Resuming:
         while True:
             try:
                 piece = next(self._pieces)
+            except ChecksumMismatch:
+                # Some of what was given already is wrong: to read on would not mend it.
+                raise
             except StorageError as error:
                 self._patience.wait_or_raise(error)
                 self.close()

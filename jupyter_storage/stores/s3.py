@@ -12,6 +12,7 @@ from jupyter_storage.errors import IsADirectory, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry, UnfinishedUpload
 from jupyter_storage.stores.cloud_errors import from_code, root_code
+from jupyter_storage.stores.filling import Filling
 from jupyter_storage.stores.object_store import Found, ObjectStore, Span
 from jupyter_storage.stores.ranges import WHOLE, Fetched, Ranges
 from jupyter_storage.stores.s3_client import S3Client
@@ -19,7 +20,7 @@ from jupyter_storage.stores.s3_listing import listed
 from jupyter_storage.stores.s3_multipart import KnownParts, find_parts, find_uploads, throw_away
 from jupyter_storage.stores.s3_native import NativeS3
 from jupyter_storage.stores.s3_writer import S3Writer, copy_in_parts, md5_of, mtime_metadata
-from jupyter_storage.stores.store import Progress, Store, Writer
+from jupyter_storage.stores.store import Fill, Progress, Store, Writer
 from jupyter_storage.stores.streams import Stream
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = ["S3Store"]
 
 COPY_LIMIT = 5 * 2**30  # bytes that one CopyObject takes
 COPY_PART = 512 * 2**20  # bytes of one part of a larger copy
+PIECE = 256 * 1024  # bytes of a piece that goes to its place at once
 
 
 class S3Store(ObjectStore):
@@ -106,6 +108,24 @@ class S3Store(ObjectStore):
             confirm=lambda: self._head(key).checksum,
         )
         return stream, body.close
+
+    def fill(self, key: str, size: int, write: Fill, *, progress: Progress) -> bool:
+        native = self._client.native(key, self._key(key))
+        if native is None or size <= WHOLE:
+            return False
+        with self._client.errors(key):
+            found, etag = native.head(self._key(key))
+        if found != size or md5_of({"ETag": etag}, self.bucket):
+            # It has a checksum: who reads in order compares.
+            return False
+
+        def fetch(span: Span) -> Fetched:
+            with self._client.pace.turn(), self._client.errors(key):
+                body = native.get(self._key(key), span, piece=PIECE)
+            return _Careful(body, lambda: self._client.errors(key))
+
+        Filling(key, size, etag, fetch, write, pace=self._client.pace).run(progress)
+        return True
 
     def resume(
         self,
@@ -263,6 +283,18 @@ class S3Store(ObjectStore):
         self._client.call("copy_object", key, Key=target, CopySource=dict(source), **only)
         if progress:
             progress(size)
+
+
+class _Careful:
+    """What comes of a request, with our errors."""
+
+    def __init__(self, body: Fetched, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self.size, self.etag, self.close = body.size, body.etag, body.close
+        self._body, self._errors = body, errors
+
+    def read(self) -> bytes:
+        with self._errors():
+            return self._body.read()
 
 
 def _utc(moment: datetime | None) -> datetime | None:

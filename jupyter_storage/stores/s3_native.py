@@ -53,17 +53,20 @@ class Body:
     etag : str or None
     """
 
-    def __init__(self, result: Any) -> None:
+    def __init__(self, result: Any, piece: int) -> None:
         start, end = result.range
         self.size = int(end) - int(start)
         self.etag: str | None = result.meta["e_tag"]
-        self._pieces: Iterator[Any] = iter(result.stream(min_chunk_size=CHUNK))
+        self._pieces: Iterator[Any] = iter(result.stream(min_chunk_size=piece))
         self._rest = memoryview(b"")
 
     def read(self) -> bytes:
         """Give the next piece, empty at the end."""
         if not self._rest:
-            self._rest = memoryview(next(self._pieces, b""))
+            whole = next(self._pieces, b"")
+            if len(whole) <= CHUNK:
+                return bytes(whole)
+            self._rest = memoryview(whole)
         piece = bytes(self._rest[:CHUNK])
         self._rest = self._rest[CHUNK:]
         return piece
@@ -79,13 +82,13 @@ class NativeS3:
     def __init__(self, store: Any) -> None:
         self._store = store
 
-    def get(self, object_key: str, span: Span | None) -> Body:
-        """Begin to fetch an object, or a range of it."""
+    def get(self, object_key: str, span: Span | None, *, piece: int = CHUNK) -> Body:
+        """Begin to fetch an object, or a range of it, in pieces of at least so many bytes."""
         options: GetOptions = {}
         if span is not None:
             start, end = span
             options["range"] = {"offset": start} if end is None else (start, end)
-        return Body(obstore.get(self._store, object_key, options=options))
+        return Body(obstore.get(self._store, object_key, options=options), piece)
 
     def put(
         self, object_key: str, data: bytes, metadata: Mapping[str, str], *, exclusive: bool
@@ -101,9 +104,10 @@ class NativeS3:
         )
         return str(answer["e_tag"] or "")
 
-    def head(self, object_key: str) -> None:
-        """Ask whether an object exists; FileNotFoundError says that it does not."""
-        obstore.head(self._store, object_key)
+    def head(self, object_key: str) -> tuple[int, str | None]:
+        """Ask for an object's size and ETag; FileNotFoundError says that there is none."""
+        found = obstore.head(self._store, object_key)
+        return found["size"], found["e_tag"]
 
     def answers(self, object_key: str) -> bool:
         """Whether the service answers this lane as it should."""

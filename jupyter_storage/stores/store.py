@@ -30,12 +30,15 @@ from jupyter_storage.records import Entry, Page, UnfinishedUpload, Usage
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["CHUNK", "Progress", "Store", "Writer"]
+__all__ = ["CHUNK", "Fill", "Progress", "Store", "Writer"]
 
 CHUNK = 4 * 2**20  # bytes in one piece of a stream
 
 Progress = Callable[[int], None]
 """Called with the number of bytes that were done since the last call."""
+
+Fill = Callable[[int, bytes], None]
+"""Takes an offset and the bytes that belong there, in any order and from any thread."""
 
 
 class Writer(ABC):
@@ -79,6 +82,11 @@ class Writer(ABC):
     def suspend(self) -> None:
         """End, and leave what was sent for :meth:`Store.resume`, where the store can."""
         self.abort()
+
+    @property
+    def filler(self) -> Fill | None:
+        """What takes pieces in any order in place of :meth:`write`; None where order counts."""
+        return None
 
     def stop(self) -> None:
         """Let what blocks in another thread's call fail soon; :meth:`abort` is still to be called.
@@ -190,6 +198,25 @@ class Store(ABC):
         """Read a file, or a range of it, into memory. For small things."""
         with self.open(key, offset=offset, length=length) as pieces:
             return b"".join(pieces)
+
+    def fill(self, key: str, size: int, write: Fill, *, progress: Progress) -> bool:
+        """Fetch a file in pieces of any order, where that is faster than :meth:`open`.
+
+        Parameters
+        ----------
+        key : str
+        size : int
+            As it was listed.
+        write : callable
+        progress : callable
+            Hears of bytes, and often of none: an exception of its ends it.
+
+        Returns
+        -------
+        bool
+            False where nothing was done: read it in order.
+        """
+        return False
 
     @abstractmethod
     def create(

@@ -183,18 +183,24 @@ def _stream(
                 digest.update(piece)
             yield piece
 
-    with _written(target, now, exclusive, unfinished) as writer:
+    with (
+        _written(target, now, exclusive, unfinished) as writer,
+        _stopping(writer, cancel, now.size),
+    ):
 
         def write(piece: bytes) -> None:
             writer.write(piece)
             if unfinished is not None:
                 unfinished.note(writer.token)
 
+        if _filled(source, target, now, writer, progress):
+            with target.naming():
+                return writer.commit()
         with source.naming(), source.store.open(source.key) as pieces:
             if now.size is not None and now.size <= CHUNK:
                 done = _pump(hashed(pieces), write, target, progress)
             else:
-                with ahead(hashed(pieces), cancel=cancel) as early, _stopping(writer, cancel):
+                with ahead(hashed(pieces), cancel=cancel) as early:
                     done = _pump(early, write, target, progress)
         check_cancelled(cancel)
         if now.size is not None and done != now.size:
@@ -210,6 +216,20 @@ def _stream(
             written = writer.commit()
             _compare(written, found, target.path, "what was written is not what was read")
     return written
+
+
+def _filled(source: Place, target: Place, now: Entry, writer: Writer, progress: Progress) -> bool:
+    """Write a large file in any order, where both sides can and there is no checksum to compare."""
+    fill = writer.filler
+    if fill is None or now.size is None or now.size <= CHUNK or now.checksum is not None:
+        return False
+
+    def write(offset: int, piece: bytes) -> None:
+        with target.naming():
+            fill(offset, piece)
+
+    with source.naming():
+        return source.store.fill(source.key, now.size, write, progress=progress)
 
 
 @contextmanager
@@ -241,8 +261,11 @@ def _written(
 
 
 @contextmanager
-def _stopping(writer: Writer, cancel: threading.Event) -> Iterator[None]:
-    """Let a cancellation end a write that blocks."""
+def _stopping(writer: Writer, cancel: threading.Event, size: int | None) -> Iterator[None]:
+    """Let a cancellation end the writing of a large file where it blocks."""
+    if size is not None and size <= CHUNK:
+        yield
+        return
     ended = threading.Event()
 
     def watch() -> None:

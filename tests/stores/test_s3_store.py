@@ -198,14 +198,14 @@ def test_large_copies_go_in_parts_inside_the_service(store, monkeypatch):
 def test_a_part_whose_connection_breaks_is_sent_again(s3_endpoint, s3_bucket):
     broken = []
 
-    def cut(request):
+    def fault(request):
         if "partNumber=2" in request.query and len(broken) < 3:
             broken.append(request)
-            return True
-        return False
+            return "reset"
+        return None
 
     data = os.urandom(20 * 2**20)
-    with recorded(s3_endpoint, cut=cut) as (endpoint, _):
+    with recorded(s3_endpoint, fault=fault) as (endpoint, _):
         store = S3Store(s3_bucket, "", {"endpoint_url": endpoint})
         with store.create("big", size=len(data)) as writer:
             writer.write(data)
