@@ -10,6 +10,7 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from jupyter_storage.errors import Conflict, StorageError, Unreachable
 from jupyter_storage.stores.object_store import Span
@@ -23,6 +24,7 @@ RANGE = 16 * 2**20  # bytes of one
 AT_ONCE = 4
 TRIES = 5  # of one range, without a byte that arrived
 PAUSE = 0.2  # seconds before the second; doubles with each further one
+_AHEAD = 32  # pieces that are written and not told yet
 _LOOK = 0.25  # seconds after which it is looked whether somebody cancelled
 
 
@@ -58,7 +60,8 @@ class Filling:
         self._spans: queue.SimpleQueue[Span] = queue.SimpleQueue()
         for start in range(0, size, RANGE):
             self._spans.put(Span(start, min(start + RANGE, size)))
-        self._told: queue.SimpleQueue[int | BaseException] = queue.SimpleQueue()
+        # Who slows the progress down, slows down what fetches.
+        self._told: queue.Queue[int | BaseException] = queue.Queue(_AHEAD)
         self._stopped = threading.Event()
 
     def run(self, progress: Progress) -> None:
@@ -100,7 +103,7 @@ class Filling:
         except queue.Empty:
             return
         except BaseException as error:
-            self._told.put(error)
+            self._tell(error)
 
     def _fill(self, span: Span) -> None:
         offset, end = span.start, span.end or 0
@@ -111,7 +114,7 @@ class Filling:
                 for piece in self._pieces(Span(offset, end)):
                     self._write(offset, piece)
                     offset += len(piece)
-                    self._told.put(len(piece))
+                    self._tell(len(piece))
             except StorageError as error:
                 if offset > begun:
                     left, pause = TRIES, PAUSE
@@ -120,6 +123,12 @@ class Filling:
                     raise
                 self._stopped.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311
                 pause *= 2
+
+    def _tell(self, what: int | BaseException) -> None:
+        while not self._stopped.is_set():
+            with suppress(queue.Full):
+                self._told.put(what, timeout=_LOOK)
+                return
 
     def _pieces(self, span: Span) -> Iterator[bytes]:
         body = self._fetch(span)
