@@ -60,7 +60,7 @@ def test_a_plugin_serves_its_scheme(monkeypatch, tmp_path):
     monkeypatch.setattr(sys.modules[__name__], "Plugin", Plugin, raising=False)
     point = metadata.EntryPoint("plug", f"{__name__}:Plugin", ENTRY_POINTS)
     monkeypatch.setattr(
-        "jupyter_storage.stores.opening.entry_points",
+        "importlib.metadata.entry_points",
         lambda group, name: [point] if (group, name) == (ENTRY_POINTS, "plug") else [],
     )
     store = open_store("plug://host/x", {"a": 1})
