@@ -9,6 +9,9 @@ import { Bar } from './Bar';
 import type { IPanelContext } from './context';
 import { useNow, useSignal } from './hooks';
 
+/** States in which no snapshot can be asked for. */
+const BUSY: ReadonlySet<ISnapshotStatus['state']> = new Set(['off', 'capturing', 'restoring']);
+
 /** How safe the project directory is, in a few words. */
 export function snapshotText(model: StorageModel, trans: TranslationBundle, now: number): string {
   const status = model.snapshots;
@@ -27,7 +30,7 @@ export function snapshotText(model: StorageModel, trans: TranslationBundle, now:
       const part = status.restoring ? fraction(status.restoring) : null;
       return part === null
         ? trans.__('Restoring…')
-        : trans.__('Restoring… %1 %', String(Math.floor(100 * part)));
+        : trans.__('Restoring %1\u00a0%', String(Math.floor(100 * part)));
     }
     case 'waiting':
       if (status.pending > 0) {
@@ -64,13 +67,13 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
         </span>
         <button
           className="jp-Storage-link"
-          disabled={!status || status.state === 'off' || status.state === 'capturing'}
+          disabled={!status || BUSY.has(status.state)}
           onClick={() => void commands.execute(CommandIDs.snapshotNow)}
         >
           {trans.__('Snapshot Now')}
         </button>
       </div>
-      {status && (
+      {status && !status.restoring && (
         <div className="jp-Storage-small" title={`${status.project}\n${status.repository}`}>
           {[
             last?.files ? trans._n('%1 file', '%1 files', last.files) : '',
@@ -86,12 +89,12 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
       )}
       {status?.restoring && (
         <>
+          <div className="jp-Storage-small">{restoringText(status.restoring, trans)}</div>
           <Bar
             value={fraction(status.restoring)}
             label={trans.__('Restoring the project directory')}
             role="progressbar"
           />
-          <div className="jp-Storage-small">{restoringText(status.restoring, trans)}</div>
         </>
       )}
       {error && (
