@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jupyter_storage.library import fs, open, path  # noqa: A004
+    from jupyter_storage.library import Storage, fs, open, path  # noqa: A004
 
-__all__ = ["fs", "open", "path"]
+__all__ = ["Storage", "fs", "open", "path"]
 
 
 def __getattr__(name: str) -> Any:

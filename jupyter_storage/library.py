@@ -1,17 +1,18 @@
-"""Tiers in a person's own code: ``jupyter_storage.fs``, ``open`` and ``path``."""
+"""Tiers and storages in a person's own code: ``fs``, ``open``, ``path`` and ``Storage``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from jupyter_storage.commands.session import session
-from jupyter_storage.errors import Unsupported
+from jupyter_storage.errors import InvalidRequest, PartialFailure, Unsupported
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["fs", "open", "path"]
+__all__ = ["Storage", "fs", "open", "path"]
 
 
 def fs(root: str) -> AbstractFileSystem:
@@ -100,3 +101,103 @@ def path(name: str) -> Path:
             hint="Open it with jupyter_storage.open(…), or copy it to 'local:' first.",
         )
     return local
+
+
+class Storage:
+    """A storage with SkyPilot's fields, as in a YAML file; see ``docs/storages.md``.
+
+    Parameters
+    ----------
+    name : str, optional
+        Of the bucket, which is made if there is none. Not where ``source`` is a bucket.
+    source : str or sequence of str, optional
+        A directory, several files and directories, or a URI.
+    store : {'s3', 'gcs'}, optional
+        The kind of the default bucket unless given.
+    persistent : bool
+        Whether it stays when the workload ends.
+    mode : {'MOUNT', 'COPY', 'MOUNT_CACHED'}
+
+    Raises
+    ------
+    InvalidRequest
+        Where the fields make no sense together.
+
+    Examples
+    --------
+    >>> cats = Storage("cats-2026", source="~/datasets")  # doctest: +SKIP
+    >>> cats.attach("~/cats")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        source: str | Sequence[str] | None = None,
+        store: str | None = None,
+        persistent: bool = True,
+        mode: str = "MOUNT",
+    ) -> None:
+        from jupyter_storage.storages.model import Mode
+        from jupyter_storage.storages.model import Storage as Declared
+
+        if mode.upper() not in Mode.__members__:
+            modes = ", ".join(Mode.__members__)
+            raise InvalidRequest(f"There is no mode '{mode}'", hint=f"One of: {modes}.")
+        sources = source if source is None or isinstance(source, str) else tuple(source)
+        self._declared = Declared(name, sources, store, persistent, Mode[mode.upper()])
+
+    def __repr__(self) -> str:
+        return repr(self._declared)
+
+    def attach(self, target: str | Path) -> Path:
+        """Make the storage if need be, bring it up to its source, and put it at a directory.
+
+        Parameters
+        ----------
+        target : str or Path
+
+        Returns
+        -------
+        Path
+            The directory.
+
+        Raises
+        ------
+        PartialFailure
+            If not all could be done.
+        """
+        from jupyter_storage.storages.document import Document, FileMount
+
+        mount = FileMount(str(target), None, self._declared, str(target))
+        service = session.service()
+        command = f"jupyter_storage.Storage({self._declared.name or self._declared.source})"
+        started = service.apply_document(Document(str(target), None, (mount,)), command=command)
+        record = service.wait(started.id)
+        if record.state != "done":
+            first = record.failures[0]
+            raise PartialFailure(first.message, path=first.path, hint=first.hint)
+        return Path(target).expanduser().absolute()
+
+    def detach(self, target: str | Path) -> None:
+        """Take its mount away, after all that was written has arrived."""
+        session.service().mounts.unmount(Path(target).expanduser())
+
+    def delete(self) -> None:
+        """Delete it with all that is in it, and its bucket. There is no question first.
+
+        Raises
+        ------
+        NotFound
+            If it was not created here: buckets of others are never deleted.
+        """
+        if self._declared.name is None:
+            raise InvalidRequest(
+                "Its bucket was there before, and is not deleted",
+                path=str(self._declared.source),
+                hint="Delete it with the service's own tools.",
+            )
+        service = session.service()
+        record = service.wait(service.delete_storages([self._declared.name]).id)
+        if record.state != "done":
+            first = record.failures[0]
+            raise PartialFailure(first.message, path=first.path, hint=first.hint)
