@@ -107,7 +107,7 @@ class Storages(Base):
         place = self._locations.place(path)
         local = place.store.local_path(place.key)
         uri = join(place.store.uri, place.key) if local is None else local.absolute().as_uri()
-        reached = reach(self._locations, uri)
+        reached = reach(self._locations, uri, to_write=not read_only)
         return self.mounts.mount(
             target,
             reached.uri,

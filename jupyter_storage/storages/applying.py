@@ -214,7 +214,7 @@ class Applier:
         if mounted is not None and mounted.uri == uri:
             return ApplyStep("keep", uri, str(target), note=f"mounted by {mounted.mounter}")
         note = storage.mode.value
-        if storage.name is None and reach(self._locations, uri).read_only:
+        if storage.name is None and reach(self._locations, uri, to_write=True).read_only:
             note += ", read-only: the bucket is not ours to write to"
         return ApplyStep("mount", uri, str(target), note=note)
 
@@ -254,7 +254,7 @@ class Applier:
             return
         uri = home.uri if home else str(storage.source)
         cached = storage.mode is Mode.MOUNT_CACHED
-        reached = reach(self._locations, uri)
+        reached = reach(self._locations, uri, to_write=home is None)
         self._mounts.mount(target, uri, reached.options, read_only=reached.read_only, cached=cached)
 
     def _source(self, mount: FileMount, uri: str | None) -> Place:

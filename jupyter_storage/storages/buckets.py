@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from jupyter_storage.errors import NotFound, StorageError, Unsupported
+from jupyter_storage.errors import AccessDenied, NotFound, StorageError, Unsupported
 from jupyter_storage.paths import split_uri
 
 __all__ = ["Bucket", "bucket_of"]
@@ -28,6 +28,10 @@ class Bucket(ABC):
         AccessDenied
             If these credentials may not look: it may be there or not.
         """
+
+    @abstractmethod
+    def takes_writes(self, key: str) -> bool:
+        """Whether these credentials may write an object; nothing is written to find out."""
 
     @abstractmethod
     def create(self) -> None:
@@ -63,6 +67,16 @@ class _S3(Bucket):
             return True
         return False
 
+    def takes_writes(self, key: str) -> bool:
+        try:
+            # An upload that is begun and given up leaves nothing.
+            begun = self._client.call("create_multipart_upload", key, Key=key)
+        except AccessDenied:
+            return False
+        with suppress(StorageError):
+            self._client.call("abort_multipart_upload", key, Key=key, UploadId=begun["UploadId"])
+        return True
+
     def create(self) -> None:
         arguments: dict[str, Any] = {}
         region = self._region or os.environ.get("AWS_DEFAULT_REGION")
@@ -96,6 +110,17 @@ class _GCS(Bucket):
             self._client.call("GET", f"{self._path}/o", "", params={"maxResults": "1"})
             return True
         return False
+
+    def takes_writes(self, key: str) -> bool:
+        permission = "storage.objects.create"
+        try:
+            answer = self._client.call(
+                "GET", f"{self._path}/iam/testPermissions", key, params={"permissions": permission}
+            )
+        except StorageError:
+            # Emulators do not answer this: then a write will tell.
+            return True
+        return permission in answer.json().get("permissions", ())
 
     def create(self) -> None:
         project = str(self._client.filesystem().project or "")

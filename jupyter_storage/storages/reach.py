@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_storage.errors import AccessDenied, StorageError
 from jupyter_storage.locations import Locations
-from jupyter_storage.paths import split_uri
+from jupyter_storage.paths import join, split_uri
+from jupyter_storage.storages.buckets import bucket_of
+from jupyter_storage.storages.marks import MARK
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.retrying import RetryingStore
 from jupyter_storage.tiers.registry import options_for
@@ -38,8 +40,15 @@ class Reach:
     read_only: bool = False
 
 
-def reach(locations: Locations, uri: str) -> Reach:
+def reach(locations: Locations, uri: str, *, to_write: bool = False) -> Reach:
     """Open a URI with the credentials that there are, else without any.
+
+    Parameters
+    ----------
+    locations : Locations
+    uri : str
+    to_write : bool
+        Whether to find out if it may be written to.
 
     Raises
     ------
@@ -63,4 +72,8 @@ def reach(locations: Locations, uri: str) -> Reach:
             return Reach(uri, Place(store, place.key, f"{scheme}://{bucket}/"), public, True)
         store.close()
         raise error
-    return Reach(uri, place, options)
+    read_only = False
+    if to_write:
+        with closing(bucket_of(uri, options)) as there:
+            read_only = not there.takes_writes(join(split_uri(uri)[2], MARK))
+    return Reach(uri, place, options, read_only)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import botocore.session
 import pytest
+from servers import S3_PARTNER
 
 from jupyter_storage.storages.document import read
 
@@ -68,3 +70,29 @@ def test_all_entries_of_the_demo_behave_as_its_comments_say(demo, name, s3_bucke
         f"{name}-several",
     ]
     assert {each.state for each in demo.service.mounts.all()} == {"ok"}
+
+
+def test_a_bucket_that_others_only_let_read_is_mounted_read_only(on_s3, s3_endpoint, name):
+    client = botocore.session.Session().create_client(
+        "s3",
+        endpoint_url=s3_endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=S3_PARTNER["access_key"],
+        aws_secret_access_key=S3_PARTNER["secret_key"],
+    )
+    client.create_bucket(Bucket=name, ACL="public-read")
+    client.put_object(Bucket=name, Key="a.txt", Body=b"public", ACL="public-read")
+    text = f"file_mounts:\n  /huge: {{source: s3://{name}, mode: MOUNT}}\n"
+    (step,) = on_s3.plan(text).steps
+    assert "read-only" in step.note
+    on_s3.applied(text)
+    try:
+        target = on_s3.path("/huge")
+        assert (target / "a.txt").read_text() == "public"
+        with pytest.raises(OSError, match="Read-only"):
+            (target / "b.txt").write_text("mine")
+    finally:
+        on_s3.service.end_document(read(text, "task.yaml"), under=on_s3.under)
+    assert [each["Key"] for each in client.list_objects_v2(Bucket=name)["Contents"]] == ["a.txt"]
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=name)
+    client.close()
