@@ -462,7 +462,7 @@ def idle(arguments: argparse.Namespace, base: Path) -> None:
     project = base / "project"
     make_small(project, arguments.files)
     watched = Watched(base, project)
-    pid = watched.workspace._child.pid
+    pid = watched.workspace._capturer._child.pid
     before, own = cpu_of(pid), time.process_time()
     time.sleep(arguments.seconds)
     worker, server = cpu_of(pid) - before, time.process_time() - own
