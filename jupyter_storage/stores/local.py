@@ -158,12 +158,8 @@ class LocalStore(Store):
             if exclusive and path.exists():
                 raise AlreadyExists("It exists already", path=key)
             _make_directories(path.parent, self.root)
-            disk = shutil.disk_usage(path.parent)
-            # File systems of the kernel, and some network disks, do not know their size.
-            if size is not None and disk.total and size > disk.free:
-                raise NoSpace(
-                    f"It needs {size:,} bytes and the disk has {disk.free:,} left", path=key
-                )
+            if size is not None and size > CHUNK:  # for less, the write itself says so in time
+                _check_space(path.parent, size, key)
             return LocalWriter(self.stat, key, path, exclusive=exclusive, modified=modified)
 
     def write_link(self, key: str, target: str, *, exclusive: bool = False) -> Entry:
@@ -421,8 +417,17 @@ def _pieces(file: RawIOBase, length: int | None) -> Iterator[bytes]:
             left -= len(piece)
 
 
+def _check_space(directory: Path, size: int, key: str) -> None:
+    disk = shutil.disk_usage(directory)
+    # File systems of the kernel, and some network disks, do not know their size.
+    if disk.total and size > disk.free:
+        raise NoSpace(f"It needs {size:,} bytes and the disk has {disk.free:,} left", path=key)
+
+
 def _make_directories(path: Path, root: Path) -> None:
     """Make a directory; where a file is in the way, name the file."""
+    if path.is_dir():
+        return
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jupyter_storage.errors import StorageError
 from jupyter_storage.paths import basename, is_below, join
@@ -48,7 +46,7 @@ class Place:
 
     def at(self, key: str) -> Place:
         """Another key in the same store."""
-        return replace(self, key=key, directory=False)
+        return Place(self.store, key, self.label)
 
     def below(self, name: str) -> Place:
         """Something in this directory."""
@@ -67,16 +65,31 @@ class Place:
             return False
         return is_below(join(self.store.uri, self.key), join(other.store.uri, other.key))
 
-    @contextmanager
-    def naming(self) -> Iterator[None]:
+    def naming(self) -> _Naming:
         """Let errors name the file as a person does, not by its key."""
-        try:
-            yield
-        except StorageError as error:
-            # An error may come through two places: the nearer one knows what it is about.
-            if not error.named and (error.path is None or not error.path.startswith(self.label)):
-                error.at(self.label + (self.key if error.path is None else error.path))
-            raise
+        return _Naming(self)
+
+
+class _Naming:
+    """A context: several for each file, so that it is no generator."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        place = self._place
+        # An error may come through two places: the nearer one knows what it is about.
+        if (
+            isinstance(error, StorageError)
+            and not error.named
+            and (error.path is None or not error.path.startswith(place.label))
+        ):
+            error.at(place.label + (place.key if error.path is None else error.path))
 
 
 def failure(error: StorageError, path: str | None = None) -> Failure:
