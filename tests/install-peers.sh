@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the programs that the tests talk to: Chromium, stock restic, Ceph's S3 gateway,
-# unpackers of zips, and shells.
+# unpackers of zips, shells, and what mounts need.
 # Where that is not possible it says so, and the tests that need them are skipped with the reason.
 set -eu
 
@@ -47,6 +47,7 @@ add ceph-osd ceph-osd
 add ceph ceph-common
 add zsh zsh
 add fish fish
+add fusermount3 fuse3
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
