@@ -315,6 +315,9 @@ def test_what_came_later_goes_if_a_person_wants_it_and_comes_back_by_undo(
     assert (lab.project / "stays.txt").exists()
     toast.get_by_role("button", name="Undo").click()
     wait_for((lab.project / "later.txt").exists)
+    # The next test begins without transfers.
+    expect(panel.node.locator(".jp-Storage-transfer").first).to_contain_text("Done")
+    expect(panel.node.locator(".jp-Storage-transfer [role='progressbar']")).to_have_count(0)
 
 
 def test_a_snapshot_is_pinned_and_named(panel: Panel, lab: Lab, page: Page):
