@@ -326,16 +326,16 @@ def test_a_snapshot_is_pinned_and_named(panel: Panel, lab: Lab, page: Page):
     # Its ID changes; its time stays.
     newest = panel.node.locator(".jp-Storage-snapshotButton").filter(has_text=moment)
     newest.click()
-    details(newest).get_by_role("button", name="Pin").click()
+    details(newest).get_by_role("button", name="Pin", exact=True).click()
     expect(newest).to_contain_text("pinned")
-    expect(details(newest).get_by_role("button", name="Pin")).to_have_attribute(
+    expect(details(newest).get_by_role("button", name="Pin", exact=True)).to_have_attribute(
         "aria-pressed", "true"
     )
     details(newest).get_by_role("button", name="Name…").click()
     page.locator(".jp-Dialog input").fill("before the talk")
     panel.dialog_button("Name").click()
     expect(newest).to_contain_text("before the talk")
-    details(newest).get_by_role("button", name="Pin").click()
+    details(newest).get_by_role("button", name="Pin", exact=True).click()
     expect(newest).not_to_contain_text("pinned")
 
 
