@@ -28,10 +28,12 @@ lab: $(VENV)/.installed
 
 install: $(VENV)/.installed
 
-# Two files of tests at a time: much of their time is waiting.
+# Two files of tests at a time: much of their time is waiting. Real servers and browsers on a busy
+# machine are late at times: what fails is run once more, and the summary counts it as rerun.
 test: $(VENV)/.installed-dev peers lint frontend-test
 	$(RUN) CHROMIUM="$${CHROMIUM:-/usr/bin/chromium}" python -m pytest \
-		--numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+		--numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder \
+		--reruns=1 $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(RUN) ruff check .
