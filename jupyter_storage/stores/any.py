@@ -191,6 +191,11 @@ class AnyStore(Store):
             raise IsADirectory("It is a directory", path=key)
         self._try(lambda: self._fs.rm_file(self._path(key)), key)
 
+    def delete_empty(self, key: str) -> None:
+        page = self.list(key, limit=1)
+        if not page.entries and page.cursor is None:
+            self._remove_directory(key)
+
     def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:
         self._writable(key)
         entries = list(self.walk(key))

@@ -94,6 +94,9 @@ class ForwardingStore(Store):
     def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:
         return self.inner.delete_directory(key, progress=progress)
 
+    def delete_empty(self, key: str) -> None:
+        self.inner.delete_empty(key)
+
     def can_copy_from(self, source: Store) -> bool:
         return self.inner.can_copy_from(unwrapped(source))
 

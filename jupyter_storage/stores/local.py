@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -192,6 +193,14 @@ class LocalStore(Store):
             if path.is_dir() and not path.is_symlink():
                 raise IsADirectory("It is a directory", path=key)
             path.unlink()
+
+    def delete_empty(self, key: str) -> None:
+        with os_errors(key):
+            try:
+                self._path(key).rmdir()
+            except OSError as error:
+                if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                    raise
 
     def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:
         with os_errors(key):

@@ -258,6 +258,12 @@ class ObjectStore(Store):
         for start in range(0, len(keys), PAGE):
             self._delete_objects([self._key(key) for key in keys[start : start + PAGE]])
 
+    def delete_empty(self, key: str) -> None:
+        page = self.list(key, limit=1)
+        if not page.entries and page.cursor is None:
+            # Only its marker: what comes into being at this moment stays.
+            self._delete_objects([self._key(key) + "/"])
+
     def delete_directory(self, key: str, *, progress: Progress | None = None) -> int:
         files = 0
         empty = True

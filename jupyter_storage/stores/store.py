@@ -336,6 +336,12 @@ class Store(ABC):
         the root stays.
         """
 
+    def delete_empty(self, key: str) -> None:
+        """Delete a directory, unless something is in it: then it stays, and nothing is said."""
+        page = self.list(key, limit=1)
+        if not page.entries and page.cursor is None:
+            self.delete_directory(key)
+
     def can_copy_from(self, source: Store) -> bool:
         """Whether :meth:`copy_from` moves no byte through this process for that source."""
         return False

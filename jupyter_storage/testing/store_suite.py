@@ -353,6 +353,14 @@ class StoreSuite:
         with pytest.raises(NotFound):
             store.stat("a/b")
 
+    def test_a_directory_goes_if_it_is_empty_and_stays_otherwise(self, store: Store) -> None:
+        store.make_directory("full/empty")
+        store.write("full/file", b"x")
+        store.delete_empty("full")
+        assert store.read("full/file") == b"x"
+        store.delete_empty("full/empty")
+        assert names(store, "full") == ["file"]
+
     def test_renaming_a_file(self, store: Store) -> None:
         store.write("a", b"1")
         store.rename("a", "deep/er/b")

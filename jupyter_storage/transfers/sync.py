@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -255,8 +254,8 @@ class _Surplus:
         run(batches(), work, concurrency=concurrency, depth=concurrency, cancel=cancel)
         check_cancelled(cancel)
         for key in reversed(self.directories):
-            with suppress(StorageError, OSError):
-                _delete_if_empty(target.at(key))
+            with suppress(StorageError):
+                target.store.delete_empty(target.at(key).key)
 
 
 def _delete_one(place: Place, pause: float, meter: Meter, cancel: threading.Event) -> None:
@@ -269,16 +268,6 @@ def _delete_one(place: Place, pause: float, meter: Meter, cancel: threading.Even
     except StorageError as error:
         check_cancelled(cancel)
         meter.fail(failure(error, place.path))
-
-
-def _delete_if_empty(place: Place) -> None:
-    local = place.store.local_path(place.key)
-    if local is not None:
-        Path(local).rmdir()
-        return
-    page = place.store.list(place.key, limit=1)
-    if not page.entries and page.cursor is None:
-        place.store.delete_directory(place.key)
 
 
 def _refusal(
