@@ -127,6 +127,8 @@ export interface ISnapshotStatus {
   /** Everything that changed before this moment is safe. */
   durable?: string | null;
   pending_bytes?: number | null;
+  /** Whether changes are noticed at once; else by looks at everything, now and then. */
+  watching?: boolean | null;
   /** In the state `restoring`. */
   restoring?: IRestoreProgress | null;
   /** The fork that this machine writes, while another one holds the workspace. */

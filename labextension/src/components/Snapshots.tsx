@@ -87,6 +87,14 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
       {status && status.pending > 0 && (
         <div className="jp-Storage-small">{waitingText(status, trans)}</div>
       )}
+      {status?.watching === false && last && !status.restoring && (
+        <div
+          className="jp-Storage-small"
+          title={trans.__('A network disk, or more directories than this system can watch')}
+        >
+          {trans.__('Changes are found by looking, not at once')}
+        </div>
+      )}
       {status?.restoring && (
         <>
           <div className="jp-Storage-small">{restoringText(status.restoring, trans)}</div>
