@@ -228,7 +228,7 @@ def test_the_password_is_changed_for_all_machines(workspace, make, project, tmp_
     assert [each.id for each in Upkeep(workspace).list_keys()] == [key.id]
     stock(workspace, tmp_path).check()
     # The running server of another machine finds the new one by itself.
-    other._child.close()
+    other._capturer._child.close()
     (project / "file").write_text("later")
     wait_for(lambda: other.status().state == "ok" and len(workspace.list()) == 2)
     (tmp_path / "old").write_text(before)
@@ -357,7 +357,7 @@ def test_a_clock_that_goes_back_does_not_put_it_off(tmp_path):
 def test_the_process_that_takes_snapshots_does_it_in_a_quiet_moment(workspace, project, tmp_path):
     age(workspace, project, 3, 2)
     session = Session()
-    request = workspace._request(workspace._keeper.sync(), force=False)
+    request = workspace._capturer._request(workspace._keeper.sync(), force=False)
     request |= {"retention": "all for 1h", "lineage": [workspace.tag]}
     session.tidy()
     session.take(request)
