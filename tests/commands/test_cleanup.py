@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from jupyter_storage.cli import Shell
@@ -30,15 +32,16 @@ def begun(s3_bucket, monkeypatch):
 
 def test_what_nobody_completed_is_listed_and_thrown_away(call, begun, monkeypatch):
     assert call("cleanup", "-n", "--json").json == []  # it is too young
-    done = call("cleanup", "-n", "--older", "0.001s", "--json")
+    time.sleep(1.1)
+    done = call("cleanup", "-n", "--older", "1s", "--json")
     assert sorted(each["path"] for each in done.json) == ["artifacts:other", "artifacts:runs/large"]
-    refused = call("cleanup", "--older", "0.001s")
+    refused = call("cleanup", "--older", "1s")
     assert refused.status == 2
     assert "2 uploads would be thrown away" in refused.err
     monkeypatch.setattr(Shell, "ask", lambda self, question: False)
-    assert call("cleanup", "--older", "0.001s").status == 1
+    assert call("cleanup", "--older", "1s").status == 1
     assert len(list(begun.unfinished())) == 2
-    done = call("cleanup", "--older", "0.001s", "artifacts:runs", "--yes", "--json")
+    done = call("cleanup", "--older", "1s", "artifacts:runs", "--yes", "--json")
     assert [each["path"] for each in done.json] == ["artifacts:runs/large"]
     assert [each.path for each in begun.unfinished()] == ["other"]
     begun.discard(next(begun.unfinished()))
