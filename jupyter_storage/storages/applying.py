@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 from jupyter_storage.errors import Cancelled, StorageError
 from jupyter_storage.locations import Locations
-from jupyter_storage.records import ApplyPlan, ApplyStep, ConflictPolicy, MountRecord, Plan
+from jupyter_storage.mounts.mounts import Mounts
+from jupyter_storage.records import ApplyPlan, ApplyStep, ConflictPolicy, Plan
 from jupyter_storage.storages.document import Document, FileMount
 from jupyter_storage.storages.homes import Home, Homes
 from jupyter_storage.storages.ledger import Ledger
@@ -22,31 +22,10 @@ from jupyter_storage.transfers.engine import Engine
 from jupyter_storage.transfers.places import Place, failure
 from jupyter_storage.transfers.progress import Meter
 
-__all__ = ["Applier", "Mounting"]
+__all__ = ["Applier"]
 
 # What changed at the source replaces what is there; what is there alone stays.
 _POLICY = ConflictPolicy.NEWER
-
-
-class Mounting(Protocol):
-    """Attaches object storage to a directory."""
-
-    def mount(
-        self,
-        target: Path,
-        uri: str,
-        options: Mapping[str, Any],
-        *,
-        read_only: bool = False,
-        cached: bool = False,
-    ) -> MountRecord:
-        """Mount, or say that it is mounted already."""
-
-    def unmount(self, target: Path) -> None:
-        """Detach, after what was written has arrived; nothing happens if it is not mounted."""
-
-    def mounted(self, target: Path) -> MountRecord | None:
-        """What is mounted there and alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +45,7 @@ class Applier:
     engine : Engine
     homes : Homes
     ledger : Ledger
-    mounts : Mounting
+    mounts : Mounts
     """
 
     def __init__(
@@ -75,7 +54,7 @@ class Applier:
         engine: Engine,
         homes: Homes,
         ledger: Ledger,
-        mounts: Mounting,
+        mounts: Mounts,
     ) -> None:
         self._locations, self._engine = locations, engine
         self._homes, self._ledger, self._mounts = homes, ledger, mounts

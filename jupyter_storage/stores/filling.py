@@ -7,14 +7,13 @@ disk while the processor's cache still has it: half the work of reading in order
 from __future__ import annotations
 
 import queue
-import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from jupyter_storage.errors import Conflict, StorageError, Unreachable
 from jupyter_storage.stores.object_store import Span
-from jupyter_storage.stores.pace import Pace
+from jupyter_storage.stores.pace import Pace, jittered
 from jupyter_storage.stores.ranges import Fetched
 from jupyter_storage.stores.store import Fill, Progress
 
@@ -121,7 +120,7 @@ class Filling:
                 left -= 1
                 if not error.retryable or not left or not self._pace.may_retry():
                     raise
-                self._stopped.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311
+                self._stopped.wait(jittered(pause))
                 pause *= 2
 
     def _tell(self, what: int | BaseException) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -9,12 +10,20 @@ from contextlib import contextmanager
 
 from jupyter_storage.errors import Throttled
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "jittered"]
 
 MOST = 64  # requests at once
 _HALVINGS = 1.0  # seconds between two: requests that were under way together fail together
 _RETRIES = 100  # that may be spent before any request has succeeded
 _COST = 5  # successes that pay for one retry
+
+
+def jittered(pause: float) -> float:
+    """Draw a pause between half and one and a half times as long.
+
+    So many who failed together do not knock again at the same moment.
+    """
+    return pause * random.uniform(0.5, 1.5)  # noqa: S311
 
 
 class Pace:

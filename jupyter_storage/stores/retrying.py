@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,6 +10,7 @@ from typing import TypeVar
 from jupyter_storage.errors import ChecksumMismatch, Conflict, NotFound, StorageError
 from jupyter_storage.records import Entry, Page
 from jupyter_storage.stores.forwarding import ForwardingStore
+from jupyter_storage.stores.pace import jittered
 from jupyter_storage.stores.store import Progress, Store
 
 __all__ = ["RetryingStore"]
@@ -30,8 +30,7 @@ class RetryingStore(ForwardingStore):
     tries : int
         How often a verb is tried in all.
     pause : float
-        Seconds before the second try; doubles with each further one, and is drawn between half
-        and one and a half times that, so that many clients do not knock at the same moment.
+        Seconds before the second try; doubles with each further one, and is jittered.
     budget : float
         Seconds in all after which no further try is begun.
     """
@@ -151,7 +150,7 @@ class _Patience:
 
     def wait_or_raise(self, error: StorageError) -> None:
         """Wait before the next try, or raise the error if there is none."""
-        pause = self._next * random.uniform(0.5, 1.5)  # noqa: S311
+        pause = jittered(self._next)
         if not error.retryable or not self._left or time.monotonic() + pause > self._until:
             raise error
         self._left -= 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import random
 import re
 import threading
 from collections import deque
@@ -25,6 +24,7 @@ from jupyter_storage.errors import (
 from jupyter_storage.paths import basename
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.cloud_errors import arrived_wrong, from_answer, root_code
+from jupyter_storage.stores.pace import jittered
 from jupyter_storage.stores.s3_client import S3Client
 from jupyter_storage.stores.s3_multipart import KnownParts, write_token
 from jupyter_storage.stores.store import Progress, Writer
@@ -258,7 +258,7 @@ class S3Writer(Writer):
             except StorageError as error:
                 if not error.retryable or not left or not self._client.pace.may_retry():
                     raise
-                if self._stopped.wait(pause * random.uniform(0.5, 1.5)):  # noqa: S311
+                if self._stopped.wait(jittered(pause)):
                     raise
                 pause *= 2
         part.pieces.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 from jupyter_storage.errors import Cancelled, ChecksumMismatch, Conflict, StorageError, Unreachable
 from jupyter_storage.records import Entry
+from jupyter_storage.stores.pace import jittered
 from jupyter_storage.stores.store import CHUNK, Progress, Writer
 from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.buffers import ahead
@@ -41,8 +41,7 @@ def tried(work: Callable[[int], T], cancel: threading.Event, *, pause: float = 0
     cancel : threading.Event
         Ends a pause at once.
     pause : float
-        Seconds before the second try; the third waits twice as long. Each is drawn between half
-        and one and a half times that, so that many workers do not knock at the same moment.
+        Seconds before the second try; the third waits twice as long. Each is jittered.
     """
     for number in range(TRIES - 1):
         try:
@@ -50,7 +49,7 @@ def tried(work: Callable[[int], T], cancel: threading.Event, *, pause: float = 0
         except StorageError as error:
             if not error.retryable:
                 raise
-            cancel.wait(pause * 2**number * random.uniform(0.5, 1.5))  # noqa: S311
+            cancel.wait(jittered(pause * 2**number))
             check_cancelled(cancel)
     return work(TRIES - 1)
 

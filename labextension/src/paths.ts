@@ -43,9 +43,16 @@ export function baseName(key: string): string {
   return clean.slice(clean.lastIndexOf('/') + 1);
 }
 
-/** Whether a path lies on a tier. */
+/** Whether a path lies on a tier: it is neither a URI nor a local path. */
 export function isOnTier(path: string): boolean {
-  return /^[A-Za-z][\w-]*:/.test(path);
+  return /^[A-Za-z][\w-]*:(?!\/\/)/.test(path);
+}
+
+/** A path of JupyterLab's contents, where tiers are drives, as transfers take it. */
+export function fromContents(path: string): string {
+  // With real-time collaboration the files of the root directory have a drive as well.
+  const local = path.replace(/^RTC:/, '');
+  return isOnTier(local) ? local : `./${trimSlashes(local)}`;
 }
 
 /** Last part of a path; the path itself for a root. */

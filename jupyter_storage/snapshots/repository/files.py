@@ -6,7 +6,6 @@ A file is named by the SHA-256 of what is in it, so that writing it a second tim
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from jupyter_storage.errors import ChecksumMismatch, Conflict, NotFound, Storage
 from jupyter_storage.snapshots.repository.cache import Cache
 from jupyter_storage.snapshots.repository.compression import CHECK, compress, decompress
 from jupyter_storage.snapshots.repository.crypto import Keys, digest
+from jupyter_storage.stores.pace import jittered
 from jupyter_storage.stores.store import Store
 
 __all__ = ["CHECK", "Files", "list_names", "pack_key"]
@@ -141,7 +141,7 @@ class Files:
             except StorageError as error:
                 if not error.retryable or attempt == _TRIES - 1:
                     raise
-                time.sleep(random.uniform(0.5, 1.5) * _PAUSE * 2**attempt)  # noqa: S311
+                time.sleep(jittered(_PAUSE * 2**attempt))
             else:
                 return
 

@@ -2,7 +2,7 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { formatBytes, formatDuration } from '../format';
-import { nameOf } from '../paths';
+import { isOnTier, nameOf } from '../paths';
 import { isFinished, type IFailure, type ITransfer, type TransferState } from '../records';
 import { UploadJob } from '../uploader';
 import { Bar } from './Bar';
@@ -200,5 +200,5 @@ function fromTransfer(record: ITransfer, { trans }: IPanelContext): IItem {
 
 /** A source may be a URI or a local path too: those keep their full text. */
 function short(path: string): string {
-  return /^[A-Za-z][\w-]*:(?!\/\/)/.test(path) ? nameOf(path) : path;
+  return isOnTier(path) ? nameOf(path) : path;
 }

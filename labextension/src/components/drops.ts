@@ -6,6 +6,7 @@ import { hasFiles, readDrop } from '../dnd';
 import { draggedPaths, dropAction, hasPaths } from '../dragging';
 import { explain } from '../errors';
 import { paste } from '../pasting';
+import { fromContents } from '../paths';
 import type { IPanelContext } from './context';
 
 /** What JupyterLab's own file browser drags: paths of its contents. */
@@ -28,10 +29,6 @@ export function useDrops<T extends HTMLElement>(
 } {
   const [over, setOver] = React.useState<string | null>(null);
   const [element, ref] = React.useState<T | null>(null);
-  // The listeners of JupyterLab's drags stay; what they ask is always the newest.
-  const at = React.useRef(directoryAt);
-  at.current = directoryAt;
-
   const put = (operation: 'copy' | 'move', sources: string[], directory: string) => {
     if (sources.length > 0) {
       paste(model, operation, sources, directory, trans).catch(error =>
@@ -39,8 +36,9 @@ export function useDrops<T extends HTMLElement>(
       );
     }
   };
-  const putRef = React.useRef(put);
-  putRef.current = put;
+  // The listeners of JupyterLab's drags stay; what they ask is always the newest.
+  const newest = React.useRef({ directoryAt, put });
+  newest.current = { directoryAt, put };
 
   React.useEffect(() => {
     const listen = (type: string, handle: (event: Drag.Event) => void) => {
@@ -50,7 +48,7 @@ export function useDrops<T extends HTMLElement>(
     };
     const directoryOf = (event: Drag.Event) =>
       event.mimeData.hasData(CONTENTS_MIME) && event.target instanceof Element
-        ? at.current(event.target)
+        ? newest.current.directoryAt(event.target)
         : null;
     const take = (event: Drag.Event) => {
       const directory = directoryOf(event);
@@ -72,7 +70,7 @@ export function useDrops<T extends HTMLElement>(
         setOver(null);
         if (directory !== null) {
           const paths = event.mimeData.getData(CONTENTS_MIME) as string[];
-          putRef.current('copy', paths.map(fromContents), directory);
+          newest.current.put('copy', paths.map(fromContents), directory);
         }
       })
     ];
@@ -121,10 +119,4 @@ export function useDrops<T extends HTMLElement>(
       }
     }
   };
-}
-
-/** A path of JupyterLab's contents, as transfers take it. */
-export function fromContents(path: string): string {
-  const local = path.replace(/^RTC:/, '');
-  return /^[A-Za-z][\w-]*:/.test(local) ? local : `./${local.replace(/^\/+/, '')}`;
 }

@@ -5,12 +5,11 @@ import type { Terminal } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
-import { fromContents } from '../components/drops';
 import { draggedPaths, hasPaths } from '../dragging';
 import { explain } from '../errors';
 import type { StorageModel } from '../model';
 import { paste } from '../pasting';
-import { joinKeys } from '../paths';
+import { fromContents } from '../paths';
 import { IStorage } from '../tokens';
 
 /** What lies on tiers can be dropped on JupyterLab's own file browser and on terminals. */
@@ -79,9 +78,7 @@ function onDrop(
 /** The folder under the pointer, else the one that is shown. */
 function directoryAt(browser: FileBrowser, event: MouseEvent): string {
   const item = browser.modelForClick(event);
-  const path = item?.type === 'directory' ? item.path : browser.model.path;
-  const directory = fromContents(path);
-  return directory.startsWith('./') ? `./${joinKeys(directory.slice(2))}` : directory;
+  return fromContents(item?.type === 'directory' ? item.path : browser.model.path);
 }
 
 /** A word of a shell. */
