@@ -14,7 +14,7 @@ from jupyter_storage.stores.retrying import RetryingStore
 from jupyter_storage.stores.store import Store
 from jupyter_storage.tiers import Tier, build_tiers
 from jupyter_storage.tiers.registry import options_for
-from jupyter_storage.transfers.engine import Place
+from jupyter_storage.transfers.places import Place
 
 __all__ = ["PRIVATE_PREFIX", "Locations"]
 

@@ -1,34 +1,40 @@
 """Frozen records: what floors hand each other, and the wire format of REST and ``--json``."""
 
-from jupyter_storage.records.files import Change, Entry, Page, UnfinishedUpload, Usage
-from jupyter_storage.records.history import (
-    CellDifference,
-    CellRestored,
-    Comparison,
-    Difference,
-    FileComparison,
-    FileVersion,
-)
-from jupyter_storage.records.snapshots import (
-    RestorePlan,
-    RestoreProgress,
-    RestoreRecord,
-    SnapshotRecord,
-    SnapshotStatus,
-)
-from jupyter_storage.records.storages import ApplyPlan, ApplyStep, MountRecord, StorageRecord
-from jupyter_storage.records.tiers import TierRecord
-from jupyter_storage.records.transfers import (
-    Bench,
-    ConflictPolicy,
-    Failure,
-    Plan,
-    SyncChange,
-    TransferRecord,
-    TransferState,
-    UploadRecord,
-)
-from jupyter_storage.records.wire import to_wire
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jupyter_storage.records.files import Change, Entry, Page, UnfinishedUpload, Usage
+    from jupyter_storage.records.history import (
+        CellDifference,
+        CellRestored,
+        Comparison,
+        Difference,
+        FileComparison,
+        FileVersion,
+    )
+    from jupyter_storage.records.snapshots import (
+        RestorePlan,
+        RestoreProgress,
+        RestoreRecord,
+        SnapshotRecord,
+        SnapshotStatus,
+    )
+    from jupyter_storage.records.storages import ApplyPlan, ApplyStep, MountRecord, StorageRecord
+    from jupyter_storage.records.tiers import TierRecord
+    from jupyter_storage.records.transfers import (
+        Bench,
+        ConflictPolicy,
+        Failure,
+        Plan,
+        SyncChange,
+        TransferRecord,
+        TransferState,
+        UploadRecord,
+    )
+    from jupyter_storage.records.wire import to_wire
 
 __all__ = [
     "ApplyPlan",
@@ -62,3 +68,56 @@ __all__ = [
     "Usage",
     "to_wire",
 ]
+
+_MODULES = {
+    "files": (
+        "Change",
+        "Entry",
+        "Page",
+        "UnfinishedUpload",
+        "Usage",
+    ),
+    "history": (
+        "CellDifference",
+        "CellRestored",
+        "Comparison",
+        "Difference",
+        "FileComparison",
+        "FileVersion",
+    ),
+    "snapshots": (
+        "RestorePlan",
+        "RestoreProgress",
+        "RestoreRecord",
+        "SnapshotRecord",
+        "SnapshotStatus",
+    ),
+    "storages": (
+        "ApplyPlan",
+        "ApplyStep",
+        "MountRecord",
+        "StorageRecord",
+    ),
+    "tiers": ("TierRecord",),
+    "transfers": (
+        "Bench",
+        "ConflictPolicy",
+        "Failure",
+        "Plan",
+        "SyncChange",
+        "TransferRecord",
+        "TransferState",
+        "UploadRecord",
+    ),
+    "wire": ("to_wire",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load records when they are used: to make a class costs more than most commands take."""
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from jupyter_storage.config import Settings
 from jupyter_storage.locations import Locations
 from jupyter_storage.paths import parent
 from jupyter_storage.records import Change
-from jupyter_storage.transfers.engine import Engine, Place
-from jupyter_storage.transfers.jobs import Jobs
-from jupyter_storage.transfers.journal import Journals
+from jupyter_storage.transfers.places import Place
+
+if TYPE_CHECKING:
+    from jupyter_storage.transfers.engine import Engine
+    from jupyter_storage.transfers.jobs import Jobs
+    from jupyter_storage.transfers.journal import Journals
 
 __all__ = ["Base", "Listener"]
 
@@ -33,11 +37,37 @@ class Base:
         self.settings = settings
         self._listener = listener
         self._locations = Locations(settings)
-        self._engine = Engine(concurrency=settings.concurrency, bandwidth=settings.bandwidth)
-        self._journals = Journals(settings.data_directory / "transfers")
-        self._jobs = Jobs(listener=lambda record: self._tell("transfer", record))
         # What is made when it is first asked for is not made twice.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._moves: Engine | None = None
+        self._started: Jobs | None = None
+
+    # Who only looks need not wait for what moves bytes.
+
+    @property
+    def _engine(self) -> Engine:
+        from jupyter_storage.transfers.engine import Engine
+
+        with self._lock:
+            if self._moves is None:
+                settings = self.settings
+                self._moves = Engine(concurrency=settings.concurrency, bandwidth=settings.bandwidth)
+            return self._moves
+
+    @property
+    def _journals(self) -> Journals:
+        from jupyter_storage.transfers.journal import Journals
+
+        return Journals(self.settings.data_directory / "transfers")
+
+    @property
+    def _jobs(self) -> Jobs:
+        from jupyter_storage.transfers.jobs import Jobs
+
+        with self._lock:
+            if self._started is None:
+                self._started = Jobs(listener=lambda record: self._tell("transfer", record))
+            return self._started
 
     def _changed(self, place: Place, *, itself: bool = False) -> None:
         if place.label.endswith(":"):

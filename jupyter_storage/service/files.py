@@ -16,8 +16,7 @@ from jupyter_storage.paths import join
 from jupyter_storage.records import Entry, Page
 from jupyter_storage.service.base import Base, Listener
 from jupyter_storage.stores.store import Writer
-from jupyter_storage.transfers.engine import Place
-from jupyter_storage.transfers.walking import walk_together
+from jupyter_storage.transfers.places import Place
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -93,6 +92,8 @@ class Files(Base):
         store, key = place.store, place.key
         with place.naming():
             if together and store.local_path("") is None:
+                from jupyter_storage.transfers.walking import walk_together
+
                 entries = walk_together(store, key, concurrency=self.settings.concurrency)
             else:
                 entries = store.walk(key)

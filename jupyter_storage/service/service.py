@@ -16,7 +16,7 @@ from jupyter_storage.service.snapshots import Snapshots
 from jupyter_storage.service.storages import Storages
 from jupyter_storage.service.transfers import Transfers
 from jupyter_storage.tiers import Health
-from jupyter_storage.transfers.engine import Place
+from jupyter_storage.transfers.places import Place
 
 if TYPE_CHECKING:
     from jupyter_storage.archives import Archive
@@ -134,7 +134,8 @@ class Service(Files, Transfers, Snapshots, Storages):
 
     def close(self) -> None:
         """Stop transfers and give back connections. Snapshots are stopped by who started them."""
-        self._jobs.close()
+        if self._started is not None:
+            self._started.close()
         self._locations.close()
 
     def _upload_target(self, path: str) -> Place:

@@ -11,16 +11,17 @@ from jupyter_storage.config import Settings, key_part
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.locations import PRIVATE_PREFIX
 from jupyter_storage.paths import join
-from jupyter_storage.records import ConflictPolicy, SnapshotRecord, TransferRecord
+from jupyter_storage.records import ConflictPolicy
 from jupyter_storage.service.base import Base, Listener
 from jupyter_storage.tiers import workload_prefix
 from jupyter_storage.tiers.registry import options_for
-from jupyter_storage.transfers.progress import Meter
 
 if TYPE_CHECKING:
+    from jupyter_storage.records import SnapshotRecord, TransferRecord
     from jupyter_storage.snapshots.history import History
     from jupyter_storage.snapshots.upkeep import Upkeep
     from jupyter_storage.snapshots.workspace import Workspace
+    from jupyter_storage.transfers.progress import Meter
 
 __all__ = ["Snapshots"]
 

@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.paths import join
-from jupyter_storage.records import ApplyPlan, MountRecord, Plan, StorageRecord, TransferRecord
 from jupyter_storage.service.base import Base, Listener
-from jupyter_storage.transfers.progress import Meter
 
 if TYPE_CHECKING:
     from jupyter_storage.config import Settings
     from jupyter_storage.mounts.mounts import Mounts
+    from jupyter_storage.records import (
+        ApplyPlan,
+        MountRecord,
+        Plan,
+        StorageRecord,
+        TransferRecord,
+    )
     from jupyter_storage.storages.applying import Applier
     from jupyter_storage.storages.document import Document
     from jupyter_storage.storages.keeper import Keeper
+    from jupyter_storage.transfers.progress import Meter
 
 __all__ = ["Storages"]
 

@@ -8,21 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import NotFound
-from jupyter_storage.records import (
-    Bench,
-    ConflictPolicy,
-    Failure,
-    Plan,
-    SyncChange,
-    TransferRecord,
-    UnfinishedUpload,
-    to_wire,
-)
+from jupyter_storage.records import ConflictPolicy, TransferRecord, to_wire
 from jupyter_storage.service.base import Base
 from jupyter_storage.transfers.places import Place
-from jupyter_storage.transfers.progress import Meter
 
 if TYPE_CHECKING:
+    from jupyter_storage.records import Bench, Failure, Plan, SyncChange, UnfinishedUpload
+    from jupyter_storage.transfers.progress import Meter
     from jupyter_storage.transfers.sync import SyncOptions
 
 __all__ = ["Transfers"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from jupyter_storage.errors import NotADirectory, NotFound
 from jupyter_storage.paths import TEMPORARY_PREFIX, join, parent
 from jupyter_storage.stores.local import LocalStore
-from jupyter_storage.transfers.engine import Place
+from jupyter_storage.transfers.places import Place
 from jupyter_storage.uploads.states import State
 
 __all__ = ["followed", "settle", "stage_beside"]

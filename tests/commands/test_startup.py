@@ -18,7 +18,13 @@ HEAVY = (
     "pathspec",
     "tornado",
 )
-SLOW = ("difflib", "importlib.metadata")
+SLOW = (
+    "difflib",
+    "importlib.metadata",
+    "jupyter_storage.records.history",
+    "jupyter_storage.records.snapshots",
+    "jupyter_storage.transfers.engine",
+)
 """Each costs a good part of the time that a command on a directory takes."""
 
 

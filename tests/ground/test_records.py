@@ -3,7 +3,16 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 
+import jupyter_storage.records
 from jupyter_storage.records import ConflictPolicy, Entry, Page, to_wire
+
+
+def test_every_record_is_found_where_it_is_said_to_be():
+    for name in jupyter_storage.records.__all__:
+        assert (
+            getattr(jupyter_storage.records, name).__module__.startswith("jupyter_storage.records.")
+            or name == "TransferState"
+        )
 
 
 def test_records_become_json_with_times_in_utc():
