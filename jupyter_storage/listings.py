@@ -21,7 +21,7 @@ from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.records import Entry, Page
 from jupyter_storage.stores.store import Store
 
-__all__ = ["SORTABLE", "Listings", "SortKey"]
+__all__ = ["SORTABLE", "Listings", "SortKey", "name_filter"]
 
 SORTABLE = 100_000  # entries; more cannot be put in another order than the store's own
 KEPT = 8  # sorted directories
@@ -35,6 +35,17 @@ _ORDERS: dict[str, Callable[[Entry], tuple[object, ...]]] = {
     "size": lambda entry: (entry.size or 0, entry.name),
     "modified": lambda entry: (entry.modified or _OLDEST, entry.name),
 }
+
+
+def name_filter(matching: str) -> Callable[[Entry], bool]:
+    """Make the test of a name: see ``matching`` of :meth:`Listings.page`."""
+    if not matching:
+        return lambda entry: True
+    text = matching.casefold()
+    if not re.search(r"[*?\[]", text):
+        return lambda entry: text in entry.name.casefold()
+    found = re.compile(translate(text)).match
+    return lambda entry: found(entry.name.casefold()) is not None
 
 
 class Listings:
@@ -95,7 +106,7 @@ class Listings:
             raise InvalidRequest("A page has at least one entry", path=key, hint="limit ≥ 1")
         if cursor and cursor.startswith("sorted:"):
             return self._resume(cursor, limit)
-        wanted = _pattern(matching)
+        wanted = name_filter(matching)
         if sort == "name" and not descending:
             page = _matches(store, key, cursor, limit, wanted)
             if cursor is None and page.cursor is None:
@@ -128,16 +139,6 @@ class Listings:
                     break
                 del self._sorted[oldest]
         return Page(tuple(entries[start:end]), f"sorted:{token}:{end}" if more else None)
-
-
-def _pattern(matching: str) -> Callable[[Entry], bool]:
-    if not matching:
-        return lambda entry: True
-    text = matching.casefold()
-    if not re.search(r"[*?\[]", text):
-        return lambda entry: text in entry.name.casefold()
-    found = re.compile(translate(text)).match
-    return lambda entry: found(entry.name.casefold()) is not None
 
 
 def _matches(

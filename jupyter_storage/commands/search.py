@@ -11,7 +11,7 @@ from jupyter_storage.commands.command import Command, Context, age, natural, siz
 from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
 from jupyter_storage.commands.rendering import Column
 from jupyter_storage.commands.results import Outcome, Record, Stream, Table
-from jupyter_storage.paths import basename
+from jupyter_storage.finding import directories_between, with_directories
 from jupyter_storage.records import Entry
 
 __all__ = ["COMMANDS"]
@@ -44,7 +44,7 @@ def _du(arguments: argparse.Namespace, context: Context) -> Outcome:
         top = service.stat(path)
         total, sums = _Sum(top.path), dict[str, _Sum]()
         for entry in service.walk(top.path, together=True) if top.is_directory else iter([top]):
-            above = _directories(top.path, entry)[:depth]
+            above = directories_between(top.path, entry)[:depth]
             for directory in above:
                 sums.setdefault(directory, _Sum(directory))
             if not entry.is_directory:
@@ -54,15 +54,6 @@ def _du(arguments: argparse.Namespace, context: Context) -> Outcome:
         rows += [*sorted(sums.values(), key=lambda each: (-each.size, each.path)), total]
     columns = (Column("size", "size", "size"), Column("files", "files", "number"))
     return Outcome(Table([Record(row) for row in rows], (*columns, Column("path", "path"))))
-
-
-def _directories(top: str, entry: Entry) -> list[str]:
-    """Directories between the top and the entry; a directory counts itself."""
-    start = top if top.endswith(("/", ":")) else top + "/"
-    parts = entry.path.removeprefix(start).split("/")
-    if not entry.is_directory:
-        parts = parts[:-1]
-    return [start + "/".join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
 def _configure_find(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +77,7 @@ def _find(arguments: argparse.Namespace, context: Context) -> Outcome:
                 continue
             entries = service.walk(top.path, together=True)
             if service.local_path(top.path) is None:
-                entries = _with_directories(top.path, entries)
+                entries = with_directories(top.path, entries)
             yield from filter(wanted, entries)
 
     def wanted(entry: Entry) -> bool:
@@ -101,22 +92,6 @@ def _find(arguments: argparse.Namespace, context: Context) -> Outcome:
         return entry.modified is not None and entry.modified > arguments.newer
 
     return Outcome(Stream(found(), ENTRY_COLUMNS, path_line))
-
-
-def _with_directories(top: str, entries: Iterator[Entry]) -> Iterator[Entry]:
-    """Add the directories that object storage only implies."""
-    # One branch of the tree is remembered, not every directory: entries come in order of the key.
-    branch: list[str] = []
-    for entry in entries:
-        above = _directories(top, entry)
-        known = 0
-        while known < min(len(branch), len(above)) and branch[known] == above[known]:
-            known += 1
-        for directory in above[known:]:
-            if directory != entry.path:
-                yield Entry(directory, basename(directory), "directory")
-        branch = above
-        yield entry
 
 
 COMMANDS = (

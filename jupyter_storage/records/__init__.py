@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         FileComparison,
         FileVersion,
     )
+    from jupyter_storage.records.looking import Column, Finding, Preview, PreviewCell
     from jupyter_storage.records.snapshots import (
         RestorePlan,
         RestoreProgress,
@@ -43,6 +44,7 @@ __all__ = [
     "CellDifference",
     "CellRestored",
     "Change",
+    "Column",
     "Comparison",
     "ConflictPolicy",
     "Difference",
@@ -50,9 +52,12 @@ __all__ = [
     "Failure",
     "FileComparison",
     "FileVersion",
+    "Finding",
     "MountRecord",
     "Page",
     "Plan",
+    "Preview",
+    "PreviewCell",
     "RestorePlan",
     "RestoreProgress",
     "RestoreRecord",
@@ -84,6 +89,12 @@ _MODULES = {
         "Difference",
         "FileComparison",
         "FileVersion",
+    ),
+    "looking": (
+        "Column",
+        "Finding",
+        "Preview",
+        "PreviewCell",
     ),
     "snapshots": (
         "RestorePlan",

@@ -20,6 +20,7 @@ from jupyter_storage.redact import RedactingFilter, redact
 from jupyter_storage.server import (
     archive,
     files,
+    looking,
     openapi,
     snapshots,
     tiers,
@@ -43,7 +44,7 @@ __all__ = ["BASE", "ROUTES", "StorageApp"]
 BASE = "/jupyter-storage/api/v1/"
 ROUTES: list[tuple[str, type]] = [
     (BASE + pattern, handler)
-    for module in (tiers, files, uploads, archive, transfers, snapshots, openapi)
+    for module in (tiers, files, looking, uploads, archive, transfers, snapshots, openapi)
     for pattern, handler in module.ROUTES
 ]
 

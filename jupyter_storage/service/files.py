@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.config import Settings
-from jupyter_storage.errors import InvalidRequest, IsADirectory
+from jupyter_storage.errors import InvalidRequest, IsADirectory, StorageError
 from jupyter_storage.listings import Listings, SortKey
 from jupyter_storage.paths import join
 from jupyter_storage.records import Entry, Page
@@ -20,6 +20,8 @@ from jupyter_storage.transfers.places import Place
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+    from jupyter_storage.records import Finding, Preview
 
 __all__ = ["Files", "relabel"]
 
@@ -99,6 +101,50 @@ class Files(Base):
                 entries = store.walk(key)
             for entry in entries:
                 yield relabel(entry, place)
+
+    def preview(self, path: str) -> Preview:
+        """Show what is in a file; see :func:`jupyter_storage.previews.preview`."""
+        from jupyter_storage.previews import preview
+
+        place = self._locations.place(path)
+        with place.naming():
+            shown = preview(place.store, place.key)
+        return replace(shown, entry=relabel(shown.entry, place))
+
+    def find(self, path: str, matching: str, *, limit: int) -> Generator[Finding]:
+        """Look for names in a directory and all those below it.
+
+        Parameters
+        ----------
+        path : str
+        matching : str
+            As in :meth:`list`.
+        limit : int
+            Most entries in all.
+
+        Yields
+        ------
+        Finding
+            A few times a second, also where nothing was found yet.
+        """
+        from jupyter_storage.finding import find, with_directories
+        from jupyter_storage.listings import name_filter
+        from jupyter_storage.stores.local import LocalStore
+        from jupyter_storage.transfers.walking import walk_together
+
+        place = self._locations.place(path)
+        store, key, unlisted = place.store, place.key, list[StorageError]()
+        with place.naming():
+            if isinstance(store, LocalStore):
+                # One directory that may not be read does not hide the others.
+                entries = store.walk(key, on_error=unlisted.append)
+            else:
+                together = walk_together(store, key, concurrency=self.settings.concurrency)
+                entries = with_directories(key, together)
+            wanted = name_filter(matching)
+            for step in find(entries, wanted, limit=limit, unlisted=unlisted):
+                found = tuple(relabel(entry, place) for entry in step.entries)
+                yield replace(step, entries=found)
 
     @contextmanager
     def open(

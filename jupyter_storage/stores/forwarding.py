@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,9 @@ class ForwardingStore(Store):
 
     def stat(self, key: str) -> Entry:
         return self.inner.stat(key)
+
+    def details(self, key: str) -> Mapping[str, str]:
+        return self.inner.details(key)
 
     def list(self, key: str = "", *, cursor: str | None = None, limit: int = 1000) -> Page:
         return self.inner.list(key, cursor=cursor, limit=limit)

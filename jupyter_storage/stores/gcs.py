@@ -27,6 +27,14 @@ __all__ = ["GCSStore"]
 
 DELETIONS = 8  # requests at once; the service has no deletion of many in one
 
+_DETAILS = {
+    "storage_class": "storageClass",
+    "content_type": "contentType",
+    "etag": "etag",
+    "version": "generation",
+    "encryption": "kmsKeyName",
+}
+
 
 class GCSStore(ObjectStore):
     """A prefix in a bucket of Google Cloud Storage as a store.
@@ -49,6 +57,15 @@ class GCSStore(ObjectStore):
     ) -> None:
         super().__init__("gs", bucket, prefix)
         self._client = GCSClient(bucket, options)
+
+    def details(self, key: str) -> Mapping[str, str]:
+        try:
+            item = self._client.call("GET", self._path(key), key).json()
+        except NotFound:
+            return {}  # a directory
+        told = {name: item.get(member) for name, member in _DETAILS.items()}
+        told["owner"] = item.get("owner", {}).get("entity")
+        return {name: str(value) for name, value in told.items() if value}
 
     def _get(self, key: str, span: Span | None) -> tuple[Stream, Callable[[], None]]:
         headers = {"Range": span.header()} if span else {}

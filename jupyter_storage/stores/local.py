@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
+import pwd
 import shutil
 import stat
 import threading
 import time
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from io import RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from jupyter_storage.errors import (
@@ -77,6 +79,15 @@ class LocalStore(Store):
                 # A root that nobody has written to yet is an empty directory.
                 return Entry("", "", "directory")
             return self._entry(key, path, path.lstat())
+
+    def details(self, key: str) -> Mapping[str, str]:
+        with os_errors(key):
+            status = self._path(key).lstat()
+        return {
+            "owner": _name_of(pwd.getpwuid, status.st_uid),
+            "group": _name_of(grp.getgrgid, status.st_gid),
+            "permissions": stat.filemode(status.st_mode),
+        }
 
     def list(self, key: str = "", *, cursor: str | None = None, limit: int = 1000) -> Page:
         with os_errors(key):
@@ -403,6 +414,14 @@ def _describe(
     modified = datetime.fromtimestamp(status.st_mtime, timezone.utc)
     size = status.st_size if kind == "file" else None
     return Entry(key, basename(key), kind, size, modified, link=link)
+
+
+def _name_of(look_up: Callable[[int], Any], number: int) -> str:
+    try:
+        return str(look_up(number)[0])
+    except KeyError:
+        # Somebody of another machine that shares the disk.
+        return str(number)
 
 
 def _relative(path: Path, root: Path, key: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -43,6 +43,9 @@ class RetryingStore(ForwardingStore):
 
     def stat(self, key: str) -> Entry:
         return self._tried(lambda: self.inner.stat(key))
+
+    def details(self, key: str) -> Mapping[str, str]:
+        return self._tried(lambda: self.inner.details(key))
 
     def list(self, key: str = "", *, cursor: str | None = None, limit: int = 1000) -> Page:
         return self._tried(lambda: self.inner.list(key, cursor=cursor, limit=limit))

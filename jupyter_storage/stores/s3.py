@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from jupyter_storage.errors import IsADirectory, StorageError, Unsupported
+from jupyter_storage.errors import IsADirectory, NotFound, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry, UnfinishedUpload
 from jupyter_storage.stores.cloud_errors import from_code, root_code
@@ -31,6 +31,14 @@ __all__ = ["S3Store"]
 COPY_LIMIT = 5 * 2**30  # bytes that one CopyObject takes
 COPY_PART = 512 * 2**20  # bytes of one part of a larger copy
 PIECE = 256 * 1024  # bytes of a piece that goes to its place at once
+
+_DETAILS = {
+    "storage_class": "StorageClass",
+    "content_type": "ContentType",
+    "etag": "ETag",
+    "version": "VersionId",
+    "encryption": "ServerSideEncryption",
+}
 
 
 class S3Store(ObjectStore):
@@ -59,6 +67,16 @@ class S3Store(ObjectStore):
     ) -> None:
         super().__init__("s3", bucket, prefix)
         self._client = S3Client(bucket, options)
+
+    def details(self, key: str) -> Mapping[str, str]:
+        try:
+            answer = self._client.call("head_object", key, Key=self._key(key))
+        except NotFound:
+            return {}  # a directory
+        told = {name: answer.get(member) for name, member in _DETAILS.items()}
+        # S3 leaves its standard class out.
+        told["storage_class"] = told["storage_class"] or "STANDARD"
+        return {name: str(value).strip('"') for name, value in told.items() if value}
 
     def _get(self, key: str, span: Span | None) -> tuple[Stream, Callable[[], None]]:
         native = self._client.native(key, self._key(key))

@@ -17,7 +17,7 @@ Contract
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -138,6 +138,14 @@ class Store(ABC):
             If there is neither. The root always exists as a directory unless the store is
             unreachable.
         """
+
+    def details(self, key: str) -> Mapping[str, str]:
+        """Tell what is known of a file besides :meth:`stat`, for a person to read.
+
+        Names are ``owner``, ``group``, ``permissions``, ``storage_class``, ``content_type``,
+        ``etag``, ``version`` and ``encryption``; what the store does not know is left out.
+        """
+        return {}
 
     @abstractmethod
     def list(self, key: str = "", *, cursor: str | None = None, limit: int = 1000) -> Page:

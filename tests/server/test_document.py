@@ -20,6 +20,10 @@ VERBS = {"get", "head", "post", "put", "patch", "delete"}
 RECORDS = {
     "Tier": records.TierRecord,
     "Entry": records.Entry,
+    "Preview": records.Preview,
+    "Column": records.Column,
+    "PreviewCell": records.PreviewCell,
+    "Finding": records.Finding,
     "Failure": records.Failure,
     "Plan": records.Plan,
     "Transfer": records.TransferRecord,
@@ -100,6 +104,7 @@ async def test_answers_are_as_the_document_says(api, tier):
         "tiers/shared": "Tier",
         "files/shared": "Listing",
         "files/shared/a.txt?as=entry": "Entry",
+        "previews/shared/a.txt": "Preview",
         "uploads": "Uploads",
         "transfers": "Transfers",
         "tiers/none": "Error",

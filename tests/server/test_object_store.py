@@ -10,7 +10,9 @@ import zipfile
 import zlib
 from dataclasses import replace
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from jupyter_storage.service import Service
 
@@ -136,3 +138,30 @@ async def test_an_endpoint_that_is_gone_is_told_without_secrets(api, monkeypatch
         assert body.get("hint")
     await asyncio.to_thread(service.close)
     monkeypatch.setattr(api.extension, "_service", extension_service)
+
+
+async def test_a_bucket_is_searched_with_the_folders_that_it_only_implies(api):
+    for key in ("runs/report-1/a.txt", "runs/b/report.csv", "other.txt"):
+        assert (await api("PUT", f"files/artifacts/{key}", body=b"x")).code == 200
+    response = await api("GET", "search/artifacts/", query={"match": "report"})
+    steps = [json.loads(line) for line in response.body.splitlines()]
+    found = {entry["path"]: entry["type"] for step in steps for entry in step["entries"]}
+    assert found == {
+        "artifacts:runs/report-1": "directory",
+        "artifacts:runs/b/report.csv": "file",
+    }
+    assert steps[-1]["complete"]
+
+
+async def test_a_preview_of_an_object_tells_what_the_service_knows_of_it(api):
+    sink = io.BytesIO()
+    table = pyarrow.table({"n": list(range(2_000_000))})
+    parquet.write_table(table, sink, use_dictionary=False, compression="none")
+    await api("PUT", "files/artifacts/data/n.parquet", body=sink.getvalue())
+    seen = json.loads((await api("GET", "previews/artifacts/data/n.parquet")).body)
+    assert seen["row_count"] == 2_000_000
+    assert seen["rows"][:2] == [["0"], ["1"]]
+    assert seen["details"]["storage_class"] == "STANDARD"
+    assert seen["details"]["etag"]
+    folder = json.loads((await api("GET", "previews/artifacts/data")).body)
+    assert (folder["kind"], folder["details"]) == ("none", {})
