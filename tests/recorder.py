@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from urllib.parse import urlsplit
 
 
@@ -18,6 +19,7 @@ class Request:
     path: str
     query: str
     body: bytes
+    headers: Message
 
 
 @contextmanager
@@ -54,7 +56,7 @@ def recorded(
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             path, _, query = self.path.partition("?")
-            request = Request(self.command, path, query, body)
+            request = Request(self.command, path, query, body, self.headers)
             seen.append(request)
             befalls = fault(request) if fault else None
             if befalls == "stall":

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from jupyter_storage.errors import Conflict, StorageError, Unreachable
+from jupyter_storage.stores.checksums import Checksum, combined
 from jupyter_storage.stores.object_store import Span
 from jupyter_storage.stores.pace import Pace, jittered
 from jupyter_storage.stores.ranges import Fetched
@@ -42,6 +43,8 @@ class Filling:
     write : callable
         Called in several threads.
     pace : Pace
+    checksum : Checksum or None
+        Of the whole; one that combines.
     """
 
     def __init__(
@@ -53,12 +56,15 @@ class Filling:
         write: Fill,
         *,
         pace: Pace,
+        checksum: Checksum | None,
     ) -> None:
         self._key, self._size, self._etag = key, size, etag
         self._fetch, self._write, self._pace = fetch, write, pace
         self._spans: queue.SimpleQueue[Span] = queue.SimpleQueue()
         for start in range(0, size, RANGE):
             self._spans.put(Span(start, min(start + RANGE, size)))
+        self._checksum = checksum
+        self._crcs: dict[int, tuple[bytes, int]] = {}  # of each range, with its length
         # Who slows the progress down, slows down what fetches.
         self._told: queue.Queue[int | BaseException] = queue.Queue(_AHEAD)
         self._stopped = threading.Event()
@@ -89,6 +95,8 @@ class Filling:
                     raise told
                 progress(told)
                 left -= told
+            if self._checksum is not None:
+                self._checksum.compare(combined(self._checksum.algorithm, self._crcs), self._key)
         finally:
             self._stopped.set()
             # A thread that hangs in a request notices when that fails: nobody waits for it.
@@ -107,12 +115,16 @@ class Filling:
     def _fill(self, span: Span) -> None:
         offset, end = span.start, span.end or 0
         left, pause = TRIES, PAUSE
+        crc = None if self._checksum is None else self._checksum.begin()
         while offset < end and not self._stopped.is_set():
             begun = offset
             try:
                 for piece in self._pieces(Span(offset, end)):
                     self._write(offset, piece)
                     offset += len(piece)
+                    if crc is not None:
+                        crc.update(piece)
+                        self._crcs[span.start] = (crc.digest(), offset - span.start)
                     self._tell(len(piece))
             except StorageError as error:
                 if offset > begun:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.records import Entry, Page, UnfinishedUpload, Usage
+from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.store import Fill, Progress, Store, Writer
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class ForwardingStore(Store):
 
     def creates_exclusively(self) -> bool:
         return self.inner.creates_exclusively()
+
+    def checksums(self, key: str) -> Sequence[Checksum]:
+        return self.inner.checksums(key)
 
     def local_path(self, key: str) -> Path | None:
         return self.inner.local_path(key)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from jupyter_storage.errors import IsADirectory, NotFound, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry
+from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.gcs_client import GCSClient, object_path
 from jupyter_storage.stores.gcs_writer import GCSWriter, insert
 from jupyter_storage.stores.object_store import Found, ObjectStore, Span
@@ -80,7 +81,7 @@ class GCSStore(ObjectStore):
             key,
             expected=response.content_length,
             version=response.headers.get("x-goog-generation"),
-            md5=None if span else _hash_header(response.headers),
+            checksum=None if span else _hash_header(response.headers),
         )
         return stream, lambda: self._client.release(response)
 
@@ -130,6 +131,10 @@ class GCSStore(ObjectStore):
 
     def close(self) -> None:
         self._client.close()
+
+    def checksums(self, key: str) -> Sequence[Checksum]:
+        with self._looked(key):
+            return _checksums(self._client.call("GET", self._path(key), key).json())
 
     def _path(self, key: str) -> str:
         return object_path(self.bucket, self._key(key))
@@ -201,22 +206,26 @@ class GCSStore(ObjectStore):
 
 def _found(item: Mapping[str, Any]) -> Found:
     # Composite objects have no MD5.
-    md5 = item.get("md5Hash")
     modified = None
     if item.get("updated"):
         modified = datetime.fromisoformat(str(item["updated"]).replace("Z", "+00:00"))
         modified = modified.astimezone(timezone.utc)
-    return Found(
-        str(item["name"]),
-        int(item.get("size", 0)),
-        modified,
-        f"md5:{base64.b64decode(md5).hex()}" if md5 else None,
+    md5 = next((known for known in _checksums(item) if known.algorithm == "md5"), None)
+    return Found(str(item["name"]), int(item.get("size", 0)), modified, md5.text if md5 else None)
+
+
+def _checksums(item: Mapping[str, Any]) -> Sequence[Checksum]:
+    """What an object's metadata say of its content, the cheapest to compare first."""
+    return _known({"crc32c": item.get("crc32c"), "md5": item.get("md5Hash")})
+
+
+def _hash_header(headers: Mapping[str, str]) -> Checksum | None:
+    pairs = (value.strip().partition("=") for value in headers.get("x-goog-hash", "").split(","))
+    return next(iter(_known({name: digest for name, _, digest in pairs})), None)
+
+
+def _known(encoded: Mapping[str, str | None]) -> Sequence[Checksum]:
+    found = (
+        Checksum.known(name, base64.b64decode(value)) for name, value in encoded.items() if value
     )
-
-
-def _hash_header(headers: Mapping[str, str]) -> str | None:
-    for value in headers.get("x-goog-hash", "").split(","):
-        algorithm, _, digest = value.strip().partition("=")
-        if algorithm == "md5":
-            return base64.b64decode(digest).hex()
-    return None
+    return sorted((checksum for checksum in found if checksum), key=lambda it: it.cost)

@@ -198,16 +198,13 @@ class ObjectStore(Store):
         if offset or length is not None:
             span = Span(offset, None if length is None else offset + length)
         try:
-            if not key:
-                raise IsADirectory("It is a directory", path=key)
-            stream, release = self._get(key, span)
+            with self._looked(key):
+                stream, release = self._get(key, span)
         except StorageError as error:
             if root_code(error) in {"416", "InvalidRange"}:
                 # Nothing is beyond the end.
                 yield iter(())
                 return
-            if isinstance(error, NotFound):
-                self._file_stat(key)
             raise
         try:
             yield stream
@@ -400,6 +397,17 @@ class ObjectStore(Store):
         if entry.is_directory:
             raise IsADirectory("It is a directory", path=key)
         return entry
+
+    @contextmanager
+    def _looked(self, key: str) -> Iterator[None]:
+        """Ask about a file; where it is not found, say whether it is a directory."""
+        if not key:
+            raise IsADirectory("It is a directory", path=key)
+        try:
+            yield
+        except NotFound:
+            self._file_stat(key)
+            raise
 
     def _refuse_existing(self, key: str) -> None:
         with suppress(NotFound):

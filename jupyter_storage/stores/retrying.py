@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from jupyter_storage.errors import ChecksumMismatch, Conflict, NotFound, StorageError
 from jupyter_storage.records import Entry, Page
+from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.forwarding import ForwardingStore
 from jupyter_storage.stores.pace import jittered
 from jupyter_storage.stores.store import Progress, Store
@@ -46,6 +47,9 @@ class RetryingStore(ForwardingStore):
 
     def details(self, key: str) -> Mapping[str, str]:
         return self._tried(lambda: self.inner.details(key))
+
+    def checksums(self, key: str) -> Sequence[Checksum]:
+        return self._tried(lambda: self.inner.checksums(key))
 
     def list(self, key: str = "", *, cursor: str | None = None, limit: int = 1000) -> Page:
         return self._tried(lambda: self.inner.list(key, cursor=cursor, limit=limit))

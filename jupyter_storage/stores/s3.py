@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 from jupyter_storage.errors import IsADirectory, NotFound, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry, UnfinishedUpload
+from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.cloud_errors import from_code, root_code
 from jupyter_storage.stores.filling import Filling
 from jupyter_storage.stores.object_store import Found, ObjectStore, Span
 from jupyter_storage.stores.ranges import WHOLE, Fetched, Ranges
+from jupyter_storage.stores.s3_checksums import checksums_of, md5_of
 from jupyter_storage.stores.s3_client import S3Client
+from jupyter_storage.stores.s3_copy import copy_in_parts
 from jupyter_storage.stores.s3_listing import listed
-from jupyter_storage.stores.s3_multipart import KnownParts, find_parts, find_uploads, throw_away
+from jupyter_storage.stores.s3_multipart import Upload, find_upload, find_uploads, throw_away
 from jupyter_storage.stores.s3_native import NativeS3
-from jupyter_storage.stores.s3_writer import S3Writer, copy_in_parts, md5_of, mtime_metadata
+from jupyter_storage.stores.s3_writer import S3Writer, mtime_metadata
 from jupyter_storage.stores.store import Fill, Progress, Store, Writer
 from jupyter_storage.stores.streams import Stream
 
@@ -95,7 +98,7 @@ class S3Store(ObjectStore):
             key,
             expected=answer.get("ContentLength"),
             version=answer.get("ETag"),
-            md5=None if span else md5_of(answer, self.bucket),
+            checksum=None if span else md5_of(answer, self.bucket),
         )
         return stream, body.close
 
@@ -110,7 +113,12 @@ class S3Store(ObjectStore):
                 return native.get(self._key(key), span)
 
         body = fetch(span)
+        checksum = None if span else md5_of({"ETag": body.etag}, self.bucket)
+        # The ETag of an encrypted object may look like one.
+        confirm = None if checksum is None else lambda: Checksum.parse(self._head(key).checksum)
         if body.size > WHOLE:
+            if checksum is None and span is None:
+                checksum = self._cheap_checksum(key, body.etag)
             body = Ranges(key, body, span.start if span else 0, fetch, errors)
 
         def read() -> bytes:
@@ -122,8 +130,8 @@ class S3Store(ObjectStore):
             key,
             expected=body.size,
             version=body.etag,
-            md5=None if span else md5_of({"ETag": body.etag}, self.bucket),
-            confirm=lambda: self._head(key).checksum,
+            checksum=checksum,
+            confirm=confirm,
         )
         return stream, body.close
 
@@ -131,10 +139,11 @@ class S3Store(ObjectStore):
         native = self._client.native(key, self._key(key))
         if native is None or size <= WHOLE:
             return False
-        with self._client.errors(key):
-            found, etag = native.head(self._key(key))
-        if found != size or md5_of({"ETag": etag}, self.bucket):
-            # It has a checksum: who reads in order compares.
+        answer = self._ask(key, ChecksumMode="ENABLED")
+        known = checksums_of(answer, self.bucket)
+        checksum = known[0] if known and known[0].combines else None
+        if answer["ContentLength"] != size or (checksum is None and known and not known[0].part):
+            # It has a checksum that cannot be put together: who reads in order compares.
             return False
 
         def fetch(span: Span) -> Fetched:
@@ -142,8 +151,25 @@ class S3Store(ObjectStore):
                 body = native.get(self._key(key), span, piece=PIECE)
             return _Careful(body, lambda: self._client.errors(key))
 
-        Filling(key, size, etag, fetch, write, pace=self._client.pace).run(progress)
+        etag = answer.get("ETag")
+        pace = self._client.pace
+        Filling(key, size, etag, fetch, write, pace=pace, checksum=checksum).run(progress)
         return True
+
+    def checksums(self, key: str) -> Sequence[Checksum]:
+        def first_part() -> int | None:
+            answer = self._ask(key, PartNumber=1)
+            # Who does not know of parts describes the whole.
+            return int(answer["ContentLength"]) if answer.get("PartsCount") else None
+
+        with self._looked(key):
+            return checksums_of(self._ask(key, ChecksumMode="ENABLED"), self.bucket, first_part)
+
+    def _cheap_checksum(self, key: str, etag: str | None) -> Checksum | None:
+        """What costs next to nothing to compare, of the version with that ETag."""
+        answer = self._ask(key, ChecksumMode="ENABLED")
+        known = checksums_of(answer, self.bucket)
+        return known[0] if known and known[0].combines and answer.get("ETag") == etag else None
 
     def resume(
         self,
@@ -154,10 +180,10 @@ class S3Store(ObjectStore):
         size: int | None = None,
         modified: datetime | None = None,
     ) -> Writer | None:
-        known = find_parts(self._client, key, self._key(key), token)
-        if known is None:
+        upload = find_upload(self._client, key, self._key(key), token)
+        if upload is None:
             return None
-        return self._writer(key, exclusive, size, modified, known)
+        return self._writer(key, exclusive, size, modified, upload)
 
     def unfinished(self, key: str = "") -> Iterator[UnfinishedUpload]:
         for object_key, upload, started in find_uploads(self._client, key, self._base(key)):
@@ -184,7 +210,7 @@ class S3Store(ObjectStore):
         exclusive: bool,
         size: int | None,
         modified: datetime | None,
-        known: KnownParts | None,
+        upload: Upload | None,
     ) -> S3Writer:
         return S3Writer(
             self._client,
@@ -196,7 +222,8 @@ class S3Store(ObjectStore):
             look=self._head,
             is_taken=self._directories.has,
             heeds_conditions=self.creates_exclusively,
-            known=known,
+            checksums=self.checksums,
+            upload=upload,
         )
 
     def _heeds_conditions(self) -> bool:
@@ -215,15 +242,18 @@ class S3Store(ObjectStore):
     def close(self) -> None:
         self._client.close()
 
-    def _head(self, key: str) -> Entry:
+    def _ask(self, key: str, **more: Any) -> dict[str, Any]:
         try:
-            answer = self._client.call("head_object", key, Key=self._key(key))
+            return self._client.call("head_object", key, Key=self._key(key), **more)
         except StorageError as error:
             if root_code(error) in {"400", "403"}:
                 # An answer to HEAD has no body, which is where S3 says why: credentials that are
                 # expired or unknown look like any other refusal. Ask in a way that tells.
                 self._client.call("list_objects_v2", key, Prefix=self._key(key), MaxKeys=1)
             raise
+
+    def _head(self, key: str) -> Entry:
+        answer = self._ask(key)
         md5 = md5_of(answer, self.bucket)
         return Entry(
             key,
@@ -231,7 +261,7 @@ class S3Store(ObjectStore):
             "file",
             answer["ContentLength"],
             _utc(answer.get("LastModified")),
-            f"md5:{md5}" if md5 else None,
+            md5.text if md5 else None,
         )
 
     def _found(

@@ -40,6 +40,8 @@ class S3Client:
     ----------
     pace : Pace
         How many bodies are under way at once; all that send or fetch some ask it.
+    may_take_crc : bool
+        Whether the service may keep CRCs of what goes up in parts; False once it did not.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class S3Client:
         # Who talks to the same service as the same person can copy inside of it.
         self.identity = (self.endpoint, repr(sorted(options.items())))
         self.pace = Pace()
+        self.may_take_crc = True
         self._options = dict(options)
         self._lock = threading.RLock()
         self._connected: Any = None

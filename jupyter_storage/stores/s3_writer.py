@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
-import threading
-from collections import deque
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -23,26 +19,20 @@ from jupyter_storage.errors import (
 )
 from jupyter_storage.paths import basename
 from jupyter_storage.records import Entry
-from jupyter_storage.stores.cloud_errors import arrived_wrong, from_answer, root_code
-from jupyter_storage.stores.pace import jittered
+from jupyter_storage.stores.checksums import Checksum
+from jupyter_storage.stores.cloud_errors import arrived_wrong, root_code
+from jupyter_storage.stores.s3_checksums import PART_SIZE, encoded, is_plain
 from jupyter_storage.stores.s3_client import S3Client
-from jupyter_storage.stores.s3_multipart import KnownParts, write_token
-from jupyter_storage.stores.store import Progress, Writer
-from jupyter_storage.stores.wire import Stop
+from jupyter_storage.stores.s3_multipart import PARTS, Upload, begin_upload
+from jupyter_storage.stores.s3_parts import CRC, Part, PartSender
+from jupyter_storage.stores.store import Writer
 
-__all__ = ["S3Writer", "copy_in_parts", "md5_of", "mtime_metadata"]
+__all__ = ["S3Writer", "mtime_metadata"]
 
 MEGABYTE = 2**20
 PART = 8 * MEGABYTE  # bytes of a part, unless the file is too large for so many
-PARTS = 10_000  # parts of a file at most
 LARGEST = 5 * 2**40  # bytes of a file at most
 ALONE = 16 * MEGABYTE  # a file up to this size goes in one request
-IN_FLIGHT = 32 * MEGABYTE  # bytes under way, unless one part is larger
-TRIES = 5  # of one part
-PAUSE = 0.2  # seconds before the second; doubles with each further one
-SIGNED = 3600  # seconds for which the address of a part is good
-
-_MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 
 
 class S3Writer(Writer):
@@ -64,8 +54,10 @@ class S3Writer(Writer):
         Says whether a directory has a name.
     heeds_conditions : callable
         Says whether the service refuses to create what exists; asked where it is not Amazon's.
-    known : KnownParts, optional
-        What an earlier writer sent.
+    checksums : callable
+        Gives what the service knows of an object's content.
+    upload : Upload, optional
+        What an earlier writer began.
     """
 
     def __init__(
@@ -80,7 +72,8 @@ class S3Writer(Writer):
         look: Callable[[str], Entry],
         is_taken: Callable[[str], bool],
         heeds_conditions: Callable[[], bool],
-        known: KnownParts | None = None,
+        checksums: Callable[[str], Sequence[Checksum]],
+        upload: Upload | None = None,
     ) -> None:
         if size is not None and size > LARGEST:
             raise NoSpace(f"S3 takes files up to {LARGEST:,} bytes", path=key)
@@ -88,21 +81,15 @@ class S3Writer(Writer):
         self._exclusive, self._size, self._look = exclusive, size, look
         self._metadata = dict(metadata)
         # Tells our object from another's when the answer to an exclusive request was lost.
-        self._token = uuid4().hex
+        self._token = upload.writer if upload else uuid4().hex
         if exclusive:
             self._metadata["writer"] = self._token
         self._is_taken, self._heeds_conditions = is_taken, heeds_conditions
         self._pieces: list[memoryview] = []
         self._collected = 0
         self._written = 0
-        self._upload: str | None = None
-        self._known: Mapping[int, str] = {}
-        if known is not None:
-            self._upload, self._token, self._known = known.upload, known.writer, known.etags
-        self._flying: deque[_Part] = deque()
-        self._sent: list[_Part] = []
-        self._senders: ThreadPoolExecutor | None = None
-        self._stop, self._stopped = Stop(), threading.Event()
+        self._checksums = checksums
+        self._upload, self._parts = upload, None if upload is None else self._sender(upload)
         self._verified: str | None = None  # the checksum, once the service has told it
         self._open = True
 
@@ -128,12 +115,8 @@ class S3Writer(Writer):
         if self._upload is None:
             self._put()
         else:
-            self._flush()
-            while self._flying:
-                self._settle()
-            self._complete()
+            self._complete(self._flush())
         self._open = False
-        self._dismiss()
         if self._verified:
             return Entry(
                 self._key, basename(self._key), "file", self._written, checksum=self._verified
@@ -155,12 +138,12 @@ class S3Writer(Writer):
                     "abort_multipart_upload",
                     self._key,
                     Key=self._object_key,
-                    UploadId=self._upload,
+                    UploadId=self._upload.id,
                 )
 
     @property
     def token(self) -> str | None:
-        return None if self._upload is None else write_token(self._upload, self._token)
+        return None if self._upload is None else self._upload.token()
 
     def suspend(self) -> None:
         if self._upload is None or not self._open:
@@ -170,16 +153,16 @@ class S3Writer(Writer):
         self._give_up()
 
     def stop(self) -> None:
-        self._stopped.set()
-        self._stop.stop()
+        if self._parts is not None:
+            self._parts.stop()
 
     def _limit(self) -> int:
-        if self._upload is None and self._size is None:
-            return ALONE
         if self._size is not None:
             return ALONE if self._size <= ALONE else _part_size(self._size)
+        if self._parts is None:
+            return ALONE
         # Nobody knows how much comes: every thousandth part doubles what follows.
-        return PART << ((len(self._sent) + len(self._flying)) // 1000)
+        return PART << (self._parts.count // 1000)
 
     def _put(self) -> None:
         """Send all in one request."""
@@ -193,8 +176,8 @@ class S3Writer(Writer):
             return
         # Another ETag may still be right: only the object itself says whether it is a checksum.
         if etag.strip('"') != digest.hexdigest():
-            found = self._look(self._key).checksum
-            if found is not None and found != f"md5:{digest.hexdigest()}":
+            found = self._checksums(self._key)
+            if found and not found[0].matches([body]):
                 raise arrived_wrong("The store holds other bytes than were sent", self._key)
         else:
             self._verified = f"md5:{digest.hexdigest()}"
@@ -210,103 +193,52 @@ class S3Writer(Writer):
             self._key,
             Key=self._object_key,
             Body=body,
-            ContentMD5=base64.b64encode(digest).decode(),
+            ContentMD5=encoded(digest),
             Metadata=self._metadata,
             **self._condition(),
         )
         return str(answer.get("ETag") or "")
 
-    def _flush(self) -> None:
-        if not self._pieces:
-            return
+    def _flush(self) -> PartSender:
         if self._upload is None:
-            answer = self._client.call(
-                "create_multipart_upload",
-                self._key,
-                Key=self._object_key,
-                Metadata=self._metadata,
+            if self._size is not None:
+                self._metadata[PART_SIZE] = str(_part_size(self._size))
+            self._upload = begin_upload(
+                self._client, self._key, self._object_key, self._metadata, self._token
             )
-            self._upload = str(answer["UploadId"])
-        if self._senders is None:
-            most = max(2, IN_FLIGHT // self._collected)
-            self._senders = ThreadPoolExecutor(most, "jupyter-storage-part")
-        part = _Part(len(self._sent) + len(self._flying) + 1, self._pieces, self._collected)
+        if self._parts is None:
+            self._parts = self._sender(self._upload)
+        pieces, size = self._pieces, self._collected
         self._pieces, self._collected = [], 0
-        part.future = self._senders.submit(self._deliver, part)
-        self._flying.append(part)
-        while sum(part.size for part in self._flying) > IN_FLIGHT and len(self._flying) > 1:
-            self._settle()
+        if size:
+            self._parts.send(pieces, size)
+        return self._parts
 
-    def _settle(self) -> None:
-        part = self._flying[0]
-        part.future.result()
-        self._sent.append(self._flying.popleft())
-
-    def _deliver(self, part: _Part) -> None:
-        """Send a part, and again if the error may pass; in a thread of its own."""
-        part.sign()
-        if self._known.get(part.number) == part.digest.hex():
-            part.etag = f'"{part.digest.hex()}"'
-            part.pieces.clear()
-            return
-        pause = PAUSE
-        for left in reversed(range(TRIES)):
-            try:
-                with self._client.pace.turn():
-                    part.etag = self._send_part(part)
-                break
-            except StorageError as error:
-                if not error.retryable or not left or not self._client.pace.may_retry():
-                    raise
-                if self._stopped.wait(jittered(pause)):
-                    raise
-                pause *= 2
-        part.pieces.clear()
-
-    def _send_part(self, part: _Part) -> str:
-        md5 = base64.b64encode(part.digest).decode()
-        arguments = {
-            "Key": self._object_key,
-            "UploadId": self._upload,
-            "PartNumber": part.number,
-            "ContentMD5": md5,
-        }
-        wire = self._client.wire(self._key, self._object_key)
-        if wire is None:
-            body = b"".join(part.pieces)
-            return str(self._client.call("upload_part", self._key, Body=body, **arguments)["ETag"])
-        url = self._client.presign(self._key, "upload_part", SIGNED, **arguments)
-        with self._client.errors(self._key):
-            answer = wire.put(url, {"Content-MD5": md5}, part.pieces, self._stop)
-        if answer.status != 200:
-            raise from_answer(answer.status, answer.body, key=self._key)
-        return str(answer.headers["ETag"])
+    def _sender(self, upload: Upload) -> PartSender:
+        return PartSender(self._client, self._key, self._object_key, upload)
 
     def _give_up(self) -> None:
         self._open = False
-        self.stop()
-        # A part that arrives after an abort would stay, and cost, unseen.
-        wait([part.future for part in self._flying])
-        self._dismiss()
-        self._flying.clear()
         self._pieces.clear()
+        if self._parts is not None:
+            self._parts.give_up()
 
-    def _dismiss(self) -> None:
-        if self._senders is not None:
-            self._senders.shutdown()
-
-    def _complete(self) -> None:
-        parts = [{"PartNumber": part.number, "ETag": part.etag} for part in self._sent]
-        together = hashlib.md5(b"".join(part.digest for part in self._sent), usedforsecurity=False)
-        expected = f"{together.hexdigest()}-{len(parts)}"
+    def _complete(self, sender: PartSender) -> None:
+        sent = sender.finish()
+        sender.dismiss()
+        expected = _etag_of(sent)
+        whole = sender.crc()
         try:
             answer = self._client.call(
                 "complete_multipart_upload",
                 self._key,
                 Key=self._object_key,
-                UploadId=self._upload,
-                MultipartUpload={"Parts": parts},
+                UploadId=self._upload.id if self._upload else None,
+                MultipartUpload={
+                    "Parts": [{"PartNumber": part.number, "ETag": part.etag} for part in sent]
+                },
                 **self._condition(),
+                **_full(whole),
             )
         except AlreadyExists:
             if not self._is_ours():
@@ -318,7 +250,10 @@ class S3Writer(Writer):
                 raise
             return
         found = str(answer.get("ETag") or "").strip('"')
-        if re.fullmatch(r"[0-9a-f]{32}-\d+", found) and _plain(answer) and found != expected:
+        kept = answer.get(f"Checksum{CRC.upper()}")
+        if (
+            re.fullmatch(r"[0-9a-f]{32}-\d+", found) and is_plain(answer) and found != expected
+        ) or (whole is not None and kept not in {None, encoded(whole)}):
             raise arrived_wrong("The store holds other bytes than were sent", self._key)
 
     def _condition(self) -> dict[str, str]:
@@ -350,99 +285,21 @@ class S3Writer(Writer):
         return str(found.get("ETag") or "").strip('"')
 
 
-class _Part:
-    """Some of a file's bytes on their way."""
-
-    future: Future[None]
-
-    def __init__(self, number: int, pieces: list[memoryview], size: int) -> None:
-        self.number, self.pieces, self.size = number, pieces, size
-        self.digest = b""
-        self.etag = ""
-
-    def sign(self) -> None:
-        """Compute the MD5."""
-        digest = hashlib.md5(usedforsecurity=False)
-        for piece in self.pieces:
-            digest.update(piece)
-        self.digest = digest.digest()
+def _etag_of(parts: Sequence[Part]) -> str:
+    together = hashlib.md5(b"".join(part.md5 for part in parts), usedforsecurity=False)
+    return f"{together.hexdigest()}-{len(parts)}"
 
 
-def copy_in_parts(
-    client: S3Client,
-    source: Mapping[str, str],
-    key: str,
-    object_key: str,
-    *,
-    size: int,
-    part: int,
-    exclusive: bool,
-    progress: Progress | None,
-) -> None:
-    """Copy a large object inside the service.
-
-    Parameters
-    ----------
-    client : S3Client
-    source : mapping
-        ``Bucket`` and ``Key``.
-    key, object_key : str
-        The target as callers know it, and as the bucket does.
-    size, part : int
-        Bytes in all, and of one part unless that makes too many.
-    exclusive : bool
-    progress : callable or None
-    """
-    part = max(part, -(-size // PARTS))
-    metadata = client.call("head_object", key, **source).get("Metadata", {})
-    answer = client.call("create_multipart_upload", key, Key=object_key, Metadata=metadata)
-    upload = {"Key": object_key, "UploadId": answer["UploadId"]}
-    try:
-        parts = []
-        for number, start in enumerate(range(0, size, part), start=1):
-            end = min(start + part, size)
-            copied = client.call(
-                "upload_part_copy",
-                key,
-                CopySource=dict(source),
-                CopySourceRange=f"bytes={start}-{end - 1}",
-                PartNumber=number,
-                **upload,
-            )
-            parts.append({"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]})
-            if progress:
-                progress(end - start)
-        only = {"IfNoneMatch": "*"} if exclusive else {}
-        client.call(
-            "complete_multipart_upload", key, MultipartUpload={"Parts": parts}, **upload, **only
-        )
-    except BaseException:
-        with suppress(StorageError):
-            client.call("abort_multipart_upload", key, **upload)
-        raise
-
-
-def md5_of(answer: Mapping[str, Any], bucket: str) -> str | None:
-    """MD5 of an object's content, where its ETag is one.
-
-    It is none for objects of several parts, for those encrypted with keys of AWS's key service or
-    of the customer, and in directory buckets
-    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
-    """
-    match = _MD5.fullmatch(str(answer.get("ETag") or ""))
-    if match is None or not _plain(answer) or bucket.endswith("--x-s3"):
-        return None
-    return match[1]
+def _full(crc: bytes | None) -> dict[str, Any]:
+    """What a completion says of the whole, so that the service compares it."""
+    if crc is None:
+        return {}
+    return {f"Checksum{CRC.upper()}": encoded(crc), "ChecksumType": "FULL_OBJECT"}
 
 
 def mtime_metadata(modified: datetime | None) -> dict[str, str]:
     """Metadata that keep a modification time as rclone does: seconds since 1970."""
     return {} if modified is None else {"mtime": f"{modified.timestamp():.6f}"}
-
-
-def _plain(answer: Mapping[str, Any]) -> bool:
-    encryption = answer.get("ServerSideEncryption")
-    return encryption in {None, "AES256"} and not answer.get("SSECustomerAlgorithm")
 
 
 def _part_size(size: int) -> int:

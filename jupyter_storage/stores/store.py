@@ -24,8 +24,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from jupyter_storage.errors import NotFound, Unsupported
+from jupyter_storage.errors import IsADirectory, NotFound, Unsupported
 from jupyter_storage.records import Entry, Page, UnfinishedUpload, Usage
+from jupyter_storage.stores.checksums import Checksum
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -185,6 +186,21 @@ class Store(ABC):
         NotFound, NotADirectory
             As :meth:`list`.
         """
+
+    def checksums(self, key: str) -> Sequence[Checksum]:
+        """What is known of a file's content without reading it, the cheapest to compare first.
+
+        Empty where nothing is known. ``checksum.matches(pieces)`` compares other bytes.
+
+        Raises
+        ------
+        NotFound, IsADirectory
+        """
+        entry = self.stat(key)
+        if entry.is_directory:
+            raise IsADirectory("It is a directory", path=key)
+        known = Checksum.parse(entry.checksum)
+        return () if known is None else (known,)
 
     @abstractmethod
     def local_path(self, key: str) -> Path | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 
-from jupyter_storage.errors import ChecksumMismatch, Unreachable
+from jupyter_storage.errors import Unreachable
+from jupyter_storage.stores.checksums import Checksum
 
 __all__ = ["Stream"]
 
@@ -23,10 +23,10 @@ class Stream:
         Bytes that are to come.
     version : str or None
         What the service calls this version of the content; who reads on after a break compares.
-    md5 : str or None
-        Of all the pieces, in hexadecimal digits, where the service has it.
+    checksum : Checksum or None
+        Of all the pieces, where the service has one.
     confirm : callable, optional
-        Where ``md5`` may be something else: gives ``md5:…`` if it is not, or None.
+        Where ``checksum`` may be something else: gives what it is, or None.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class Stream:
         *,
         expected: int | None,
         version: str | None,
-        md5: str | None = None,
-        confirm: Callable[[], str | None] | None = None,
+        checksum: Checksum | None = None,
+        confirm: Callable[[], Checksum | None] | None = None,
     ) -> None:
         self.version = version
         self._read, self._key = read, key
         self._expected, self._done = expected, 0
-        self._md5, self._confirm = md5, confirm
-        self._digest = hashlib.md5(usedforsecurity=False)
+        self._checksum, self._confirm = checksum, confirm
+        self._digest = None if checksum is None else checksum.begin()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -52,7 +52,7 @@ class Stream:
         piece = self._read()
         if piece:
             self._done += len(piece)
-            if self._md5 is not None:
+            if self._digest is not None:
                 self._digest.update(piece)
             return piece
         if self._expected is not None and self._done != self._expected:
@@ -60,15 +60,10 @@ class Stream:
                 f"The stream ended after {self._done:,} of {self._expected:,} bytes",
                 path=self._key,
             )
-        if self._md5 is not None and self._is_wrong():
-            raise ChecksumMismatch(
-                "The bytes that arrived are not the ones that are stored", path=self._key
-            )
+        if self._checksum is not None and self._digest is not None:
+            found, self._digest = self._digest.digest(), None
+            if found != self._checksum.value:
+                known = self._confirm() if self._confirm else self._checksum
+                if known is not None:
+                    known.compare(found, self._key)
         raise StopIteration
-
-    def _is_wrong(self) -> bool:
-        found = self._digest.hexdigest()
-        if found == self._md5:
-            return False
-        known = self._confirm() if self._confirm else f"md5:{self._md5}"
-        return known is not None and known != f"md5:{found}"

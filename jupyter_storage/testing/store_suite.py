@@ -249,6 +249,18 @@ class StoreSuite:
             == (data[16 * 2**20 - 5 : 16 * 2**20 + 5])
         )
 
+    @pytest.mark.parametrize("size", [0, 3, 17 * 2**20 + 3])
+    def test_what_a_store_knows_of_a_file_is_true(self, store: Store, size: int) -> None:
+        data = random.Random(4).randbytes(size)  # noqa: S311
+        store.write("d/file", data)
+        for checksum in store.checksums("d/file"):
+            assert checksum.matches([data[:1000], data[1000:]])
+            assert not checksum.matches([data, b"more"])
+        with pytest.raises(IsADirectory):
+            store.checksums("d")
+        with pytest.raises(NotFound):
+            store.checksums("missing")
+
     def test_a_large_file_of_unknown_size(self, store: Store) -> None:
         piece = random.Random(3).randbytes(2**20)  # noqa: S311
         with store.create("large") as writer:

@@ -11,7 +11,7 @@ import pytest
 from recorder import recorded
 
 from jupyter_storage.errors import Cancelled, ChecksumMismatch, StorageError, Throttled
-from jupyter_storage.stores import filling, s3_native, s3_writer, wire
+from jupyter_storage.stores import filling, s3_native, s3_parts, wire
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.stores.retrying import RetryingStore
 from jupyter_storage.stores.s3 import S3Store
@@ -39,7 +39,7 @@ def told(pytestconfig):
 def impatient(monkeypatch):
     monkeypatch.setattr(wire, "STALL", 1.5)
     monkeypatch.setitem(s3_native._TIMES, "read_timeout", "1500ms")
-    monkeypatch.setattr(s3_writer, "TRIES", 2)
+    monkeypatch.setattr(s3_parts, "TRIES", 2)
     monkeypatch.setattr(filling, "TRIES", 2)
     monkeypatch.setattr(streams, "TRIES", 2)
 
