@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 
 from jupyter_storage.errors import NotFound
-from jupyter_storage.paths import basename, clean_key, join, parent
+from jupyter_storage.paths import basename, clean_key, parent
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.store import Store
 
@@ -15,6 +15,8 @@ __all__ = ["Attributes"]
 
 FRESH = 2.0  # seconds that a listing counts for looks, but never for opening
 MOST = 64  # listings that are remembered
+MOST_ENTRIES = 1000
+_NONE = Entry("", "", "directory")
 
 
 class Attributes:
@@ -31,7 +33,7 @@ class Attributes:
         self._store = store
         self._lock = threading.Lock()
         self._listings: OrderedDict[str, tuple[float, dict[str, Entry]]] = OrderedDict()
-        self._directories: dict[str, float] = {}
+        self._entries: OrderedDict[str, tuple[float, Entry]] = OrderedDict()
 
     def look(self, key: str) -> Entry:
         """Describe what is there now, or was a moment ago."""
@@ -42,8 +44,9 @@ class Attributes:
             until, names = self._listings.get(parent(key), (0.0, {}))
             if now < until and basename(key) in names:
                 return names[basename(key)]
-            if now < self._directories.get(key, 0.0):
-                return Entry(key, basename(key), "directory")
+            until, entry = self._entries.get(key, (0.0, _NONE))
+            if now < until:
+                return entry
         return self.look_now(key)
 
     def look_now(self, key: str) -> Entry:
@@ -56,11 +59,12 @@ class Attributes:
         if clean_key(key) != key:
             raise NotFound("No such file or directory", path=key)
         entry = self._store.stat(key)
-        if entry.is_directory:
-            with self._lock:
-                if len(self._directories) > 10_000:
-                    self._directories.clear()
-                self._directories[key] = time.monotonic() + FRESH
+        with self._lock:
+            # Programs open a file and then look at it.
+            self._entries[key] = (time.monotonic() + FRESH, entry)
+            self._entries.move_to_end(key)
+            while len(self._entries) > MOST_ENTRIES:
+                self._entries.popitem(last=False)
         return entry
 
     def list(self, key: str) -> dict[str, Entry]:
@@ -90,8 +94,7 @@ class Attributes:
         """Something changed here through us."""
         with self._lock:
             self._listings.pop(parent(key), None)
-            for known in [each for each in self._listings if each == key]:
-                del self._listings[known]
-            self._directories.pop(key, None)
-            for known in [each for each in self._directories if each.startswith(join(key, "/"))]:
-                del self._directories[known]
+            self._listings.pop(key, None)
+            below = f"{key}/"
+            for known in [each for each in self._entries if each == key or each.startswith(below)]:
+                del self._entries[known]

@@ -45,7 +45,7 @@ class CachedOperations(StoreOperations):
                 return self._status(file.path.stat())
             except FileNotFoundError:
                 # Uploaded at this moment.
-                self._attributes.forget(file.key)
+                self._forget(file.key)
         return super().getattr(path, fh)
 
     def readdir(self, path: str, fh: int) -> list[str]:
@@ -66,7 +66,7 @@ class CachedOperations(StoreOperations):
                         return self._keep(os.open(file.path, os.O_RDONLY), None)
                     except FileNotFoundError:
                         # Uploaded at this moment.
-                        self._attributes.forget(key)
+                        self._forget(key)
                 return super().open(path, flags)
             if file is None:
                 self._attributes.look_now(key)
@@ -77,11 +77,11 @@ class CachedOperations(StoreOperations):
         with told(key):
             return self._write(key, empty=True)
 
-    def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
+    def read(self, target: memoryview, offset: int, fh: int) -> int:
         local = self._local.get(fh)
         if local is None:
-            return super().read(path, size, offset, fh)
-        return os.pread(local[0], size, offset)
+            return super().read(target, offset, fh)
+        return os.preadv(local[0], [target], offset)
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
         descriptor, file = self._local[fh]
@@ -118,7 +118,7 @@ class CachedOperations(StoreOperations):
         os.close(descriptor)
         if file is not None:
             self._cache.close(file)
-            self._attributes.forget(file.key)
+            self._forget(file.key)
         return 0
 
     def fsync(self, path: str, datasync: int, fh: int) -> int:
@@ -154,7 +154,7 @@ class CachedOperations(StoreOperations):
 
         def work(key: str) -> None:
             self._cache.rename(file, target)
-            self._attributes.forget(target)
+            self._forget(target)
             try:
                 self._store.delete(key)
             except NotFound:
@@ -168,7 +168,7 @@ class CachedOperations(StoreOperations):
 
     def _write(self, key: str, *, empty: bool) -> int:
         file = self._cache.open(key, empty=empty)
-        self._attributes.forget(key)
+        self._forget(key)
         return self._keep(os.open(file.path, os.O_RDWR), file)
 
     def _keep(self, descriptor: int, file: CachedFile | None) -> int:

@@ -18,7 +18,8 @@ from mfusepy import FuseOSError, Operations, fuse_get_context
 from jupyter_storage import errors
 from jupyter_storage.errors import StorageError, Unsupported
 from jupyter_storage.mounts.attributes import Attributes
-from jupyter_storage.mounts.reading import Reader
+from jupyter_storage.mounts.reading import Fetcher, Reader
+from jupyter_storage.mounts.versions import KeptVersions
 from jupyter_storage.mounts.writing import SequentialFile
 from jupyter_storage.records import Entry
 from jupyter_storage.redact import redact
@@ -59,6 +60,8 @@ class StoreOperations(Operations):  # type: ignore[misc]
     def __init__(self, store: Store, *, read_only: bool = False) -> None:
         self._store, self._read_only = store, read_only
         self._attributes = Attributes(store)
+        self._fetcher = Fetcher(store)
+        self._kept = KeptVersions()
         self._files: dict[int, Reader | SequentialFile] = {}
         self._readers: dict[int, Reader] = {}  # of files that are open for both
         self._numbers = count(1)
@@ -103,14 +106,23 @@ class StoreOperations(Operations):  # type: ignore[misc]
 
     # Files
 
+    def open_cached(self, path: str, flags: int) -> tuple[int, bool]:
+        """Open, and say whether what the kernel kept of the file is of this version."""
+        number = self.open(path, flags)
+        file = self._files.get(number)
+        if not isinstance(file, Reader):
+            return number, False
+        return number, self._kept.is_same(file.entry)
+
     def open(self, path: str, flags: int) -> int:
         key = key_of(path)
         with told(key):
             access = flags & os.O_ACCMODE
             entry = self._attributes.look_now(key)
             if access == os.O_RDONLY:
-                return self._opened(Reader(self._store, entry))
+                return self._opened(Reader(self._fetcher, entry))
             self._refuse_writes(key)
+            self._kept.forget(key)
             if flags & os.O_APPEND and entry.size and not flags & os.O_TRUNC:
                 raise Unsupported(
                     "A mounted bucket takes whole files: nothing can be appended",
@@ -124,23 +136,28 @@ class StoreOperations(Operations):  # type: ignore[misc]
                 file.keep()
             number = self._opened(file)
             if access == os.O_RDWR and not flags & os.O_TRUNC:
-                self._readers[number] = Reader(self._store, entry)
+                self._readers[number] = Reader(self._fetcher, entry)
             return number
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
         key = key_of(path)
         with told(key):
             self._refuse_writes(key)
-            self._attributes.forget(key)
+            self._forget(key)
             file = SequentialFile(self._store, key, _process(), empty=True, new=True)
             return self._opened(file)
 
-    def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
-        with told(key_of(path)):
-            file = self._readers.get(fh) or self._files[fh]
+    def read(self, target: memoryview, offset: int, fh: int) -> int:
+        """Fill as much of the kernel's memory as there is to read, and say how much."""
+        file = self._readers.get(fh) or self._files[fh]
+        with told(file.key):
             if isinstance(file, SequentialFile):
                 raise Unsupported("What is being written cannot be read yet", path=file.key)
-            return file.read(offset, size)
+            done = 0
+            for piece in file.pieces(offset, len(target)):
+                target[done : done + len(piece)] = piece
+                done += len(piece)
+            return done
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
         with told(key_of(path)):
@@ -157,7 +174,7 @@ class StoreOperations(Operations):  # type: ignore[misc]
                 self._store.write(key, b"")
             elif length != self._attributes.look_now(key).size:
                 raise Unsupported("A mounted bucket takes whole files", path=key)
-            self._attributes.forget(key)
+            self._forget(key)
         return 0
 
     def flush(self, path: str, fh: int) -> int:
@@ -165,7 +182,7 @@ class StoreOperations(Operations):  # type: ignore[misc]
         if isinstance(file, SequentialFile):
             with told(file.key):
                 file.flush(_process())
-            self._attributes.forget(file.key)
+            self._forget(file.key)
         return 0
 
     def release(self, path: str, fh: int) -> int:
@@ -175,7 +192,7 @@ class StoreOperations(Operations):  # type: ignore[misc]
             if isinstance(file, SequentialFile):
                 with told(file.key):
                     file.close()
-                self._attributes.forget(file.key)
+                self._forget(file.key)
             elif file is not None:
                 file.close()
         finally:
@@ -221,7 +238,7 @@ class StoreOperations(Operations):  # type: ignore[misc]
             if written is not None:
                 written.close()
             self._store.rename(key, target, exclusive=False)
-            self._attributes.forget(target)
+            self._forget(target)
 
         return self._change(old, work)
 
@@ -243,6 +260,7 @@ class StoreOperations(Operations):  # type: ignore[misc]
         return 0
 
     def destroy(self, path: str) -> None:
+        self._fetcher.close()
         self._store.close()
 
     # Work
@@ -254,8 +272,13 @@ class StoreOperations(Operations):  # type: ignore[misc]
             try:
                 work(key)
             finally:
-                self._attributes.forget(key)
+                self._forget(key)
         return 0
+
+    def _forget(self, key: str) -> None:
+        """Something changed here through us, or is about to."""
+        self._attributes.forget(key)
+        self._kept.forget(key)
 
     def _opened(self, file: Reader | SequentialFile) -> int:
         with self._lock:

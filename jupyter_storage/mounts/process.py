@@ -38,9 +38,8 @@ def main(directory: Path) -> int:
     if find_library(_FUSE3):
         os.environ.setdefault("FUSE_LIBRARY_NAME", _FUSE3)
     # The library is loaded with the module, and is not there on every machine.
-    from mfusepy import FUSE
-
     from jupyter_storage.mounts.cached import CachedOperations
+    from jupyter_storage.mounts.kernel import Kernel
     from jupyter_storage.mounts.operations import StoreOperations
 
     if request.cached and not request.read_only:
@@ -64,7 +63,9 @@ def main(directory: Path) -> int:
         # What is left of the one before. It stays until now, because what is written while nothing
         # is mounted would land in the directory below, and be hidden.
         detach(request.target, lazily=True)
-    FUSE(operations, request.target, **options)
+    # Who answers the kernel is not to wait for who fetches what comes next.
+    sys.setswitchinterval(0.0005)
+    Kernel(operations, request.target, **options)
     return 0
 
 

@@ -178,6 +178,11 @@ class _Resuming:
         self._pieces: Iterator[bytes] = iter(())
         self._version: str | None = None
 
+    @property
+    def version(self) -> str | None:
+        """What the service calls this version of the content."""
+        return self._version
+
     def begin(self) -> None:
         while True:
             try:
