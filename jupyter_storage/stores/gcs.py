@@ -144,11 +144,20 @@ class GCSStore(ObjectStore):
         return Entry(key, basename(key), "file", item.size, item.modified, item.checksum)
 
     def _found(
-        self, key: str, prefix: str, *, flat: bool, cursor: str | None, limit: int
+        self,
+        key: str,
+        prefix: str,
+        *,
+        flat: bool,
+        cursor: str | None,
+        limit: int,
+        after: str = "",
     ) -> tuple[Sequence[Found], str | None]:
         params = {"prefix": prefix, "maxResults": str(limit)}
         if not flat:
             params["delimiter"] = "/"
+        if after:
+            params["startOffset"] = after
         if cursor:
             params["pageToken"] = cursor
         path = f"storage/v1/b/{quote(self.bucket, safe='')}/o"

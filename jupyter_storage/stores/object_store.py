@@ -26,7 +26,7 @@ from jupyter_storage.errors import (
 from jupyter_storage.paths import TEMPORARY_PREFIX, basename, clean_key, is_below, join
 from jupyter_storage.records import Entry, Page
 from jupyter_storage.stores.cloud_errors import root_code
-from jupyter_storage.stores.directories import Directories
+from jupyter_storage.stores.directories import Directories, Names
 from jupyter_storage.stores.store import Progress, Store
 from jupyter_storage.stores.streams import Stream
 
@@ -97,11 +97,19 @@ class ObjectStore(Store):
 
     @abstractmethod
     def _found(
-        self, key: str, prefix: str, *, flat: bool, cursor: str | None, limit: int
+        self,
+        key: str,
+        prefix: str,
+        *,
+        flat: bool,
+        cursor: str | None,
+        limit: int,
+        after: str = "",
     ) -> tuple[Sequence[Found], str | None]:
         """Ask for one page of what begins with a prefix, and for the cursor of the next.
 
-        With ``flat``, everything; else one level, with the directories in it.
+        With ``flat``, everything; else one level, with the directories in it. With ``after``, a
+        service may leave out the keys up to that one.
         """
 
     @abstractmethod
@@ -383,14 +391,20 @@ class ObjectStore(Store):
         found, _ = self._found(key, self._base(key), flat=True, cursor=None, limit=1)
         return bool(found)
 
-    def _names_in(self, directory: str) -> set[str] | None:
-        """Names of the directories in one, unless there is more in it than one page."""
+    def _names_in(self, directory: str, start: str) -> Names:
+        """Names of the directories in one, of a page that begins there."""
+        base = self._base(directory)
         found, more = self._found(
-            directory, self._base(directory), flat=False, cursor=None, limit=PAGE
+            directory,
+            base,
+            flat=False,
+            cursor=None,
+            limit=PAGE,
+            after=base + start if start else "",
         )
-        if more:
-            return None
-        return {basename(item.key.rstrip("/")) for item in found if item.key.endswith("/")}
+        last = max((item.key for item in found), default=base) if more else None
+        names = {basename(item.key.rstrip("/")) for item in found if item.key.endswith("/")}
+        return Names(names, None if last is None else last[len(base) :])
 
     def _file_stat(self, key: str) -> Entry:
         entry = self.stat(key)

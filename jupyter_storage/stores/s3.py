@@ -265,9 +265,18 @@ class S3Store(ObjectStore):
         )
 
     def _found(
-        self, key: str, prefix: str, *, flat: bool, cursor: str | None, limit: int
+        self,
+        key: str,
+        prefix: str,
+        *,
+        flat: bool,
+        cursor: str | None,
+        limit: int,
+        after: str = "",
     ) -> tuple[Sequence[Found], str | None]:
         arguments: dict[str, Any] = {} if flat else {"Delimiter": "/"}
+        if after:
+            arguments["StartAfter"] = after
         if cursor:
             arguments["ContinuationToken"] = cursor
         return listed(

@@ -8,7 +8,10 @@ import pytest
 
 from jupyter_storage.errors import Unreachable
 from jupyter_storage.stores import directories
-from jupyter_storage.stores.directories import Directories
+from jupyter_storage.stores.directories import Directories, Names
+
+
+PAGE = 3
 
 
 class Service:
@@ -17,11 +20,14 @@ class Service:
     def __init__(self, *paths):
         self.paths, self.listings, self.questions = set(paths), 0, 0
 
-    def names_in(self, directory):
+    def names_in(self, directory, start):
         self.listings += 1
         above = f"{directory}/" if directory else ""
-        inside = [path[len(above) :] for path in self.paths if path.startswith(above)]
-        return None if len(inside) > 3 else {path.partition("/")[0] for path in inside}
+        inside = [path[len(above) :].partition("/")[0] for path in self.paths]
+        page = sorted({f"{name}/" for name in inside if f"{name}/" > start and name})
+        more = len(page) > PAGE
+        page = page[:PAGE]
+        return Names({name.rstrip("/") for name in page}, page[-1] if more else None)
 
     def is_directory(self, key):
         self.questions += 1
@@ -58,12 +64,33 @@ def test_a_directory_that_is_gone_is_no_obstacle():
     assert not known_.has("a/b")
 
 
-def test_a_directory_with_too_many_in_it_is_asked_name_by_name():
-    service = Service("a/1", "a/2", "a/3", "a/4")
+def test_of_a_large_directory_a_page_answers_that_begins_at_the_name():
+    service = Service(*(f"a/{number:02}" for number in range(0, 90, 10)))
     known_ = known(service)
-    assert known_.has("a/4")
-    assert not known_.has("a/5")
-    assert (service.listings, service.questions) == (1, 2)
+    assert [known_.has(f"a/{number:02}") for number in range(90)] == [
+        number % 10 == 0 for number in range(90)
+    ]
+    assert service.listings == 3
+    assert service.questions == 9
+
+
+def test_names_of_a_large_directory_may_come_in_any_order():
+    service = Service(*(f"a/{number:02}" for number in range(0, 90, 10)))
+    known_ = known(service)
+    for number in (80, 3, 50, 49, 51, 0, 89, 10):
+        assert known_.has(f"a/{number:02}") == (number % 10 == 0)
+
+
+def test_a_new_directory_that_grows_beyond_a_page_is_not_asked_about_for_each_file(monkeypatch):
+    service = Service()
+    known_ = known(service)
+    clock = [0.0]
+    monkeypatch.setattr(directories.time, "monotonic", lambda: clock[0])
+    for number in range(100):
+        clock[0] += directories.LIFE / 10
+        assert not known_.has(f"a/{number:03}")
+        service.paths.add(f"a/{number:03}")
+    assert service.listings <= 12
 
 
 def test_what_others_make_is_seen_after_a_while(monkeypatch):
@@ -87,9 +114,9 @@ def test_many_at_once_ask_once():
     service = Service()
     begun = threading.Barrier(8)
 
-    def slowly(directory):
+    def slowly(directory, start):
         time.sleep(0.2)
-        return service.names_in(directory)
+        return service.names_in(directory, start)
 
     known_ = Directories(slowly, service.is_directory)
 
@@ -106,10 +133,10 @@ def test_an_error_is_told_and_not_remembered():
     service = Service("a/b")
     errors = [Unreachable("gone")]
 
-    def names_in(directory):
+    def names_in(directory, start):
         if errors:
             raise errors.pop()
-        return service.names_in(directory)
+        return service.names_in(directory, start)
 
     known_ = Directories(names_in, service.is_directory)
     with pytest.raises(Unreachable):
