@@ -10,7 +10,6 @@ from jupyter_storage.errors import Unreachable
 from jupyter_storage.stores import directories
 from jupyter_storage.stores.directories import Directories, Names
 
-
 PAGE = 3
 
 
