@@ -24,6 +24,9 @@ def _configure_rm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", nargs="+", help="what to delete")
     parser.add_argument("-r", "-R", "--recursive", action="store_true", help="whole directories")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--trash", action="store_true", help="into the trash, from which 'trash restore' brings it"
+    )
     add_common(parser)
 
 
@@ -35,6 +38,10 @@ def _rm(arguments: argparse.Namespace, context: Context) -> Outcome:
         raise IsADirectory("It is a directory", path=directories[0].path)
     if arguments.dry_run:
         return Outcome(Stream(_doomed(service, entries), ENTRY_COLUMNS, path_line))
+    if arguments.trash:
+        if arguments.force:
+            raise refuse("System data has no trash", "Leave out --trash, or --force.")
+        return follow(service, lambda: service.trash(arguments.path), "Deleting", context)
     if directories and not arguments.yes and not _confirmed(service, entries, context):
         context.face.note("Nothing was deleted.")
         return Outcome(None, 1)
@@ -82,6 +89,7 @@ COMMANDS = (
             ("rm -r local:scratch", "asks first, saying what will be lost"),
             ("rm -r -y local:scratch", "does not ask, for scripts"),
             ("rm -r -n local:scratch", "list what would be lost"),
+            ("rm -r --trash shared:old", "can be undone: trash restore latest"),
         ),
         _configure_rm,
         _rm,

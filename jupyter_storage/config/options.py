@@ -55,6 +55,17 @@ class JupyterStorage(Configurable):
     artifacts_quota = Int(
         100 * GIGABYTE, min=0, help="Bytes that the artifacts tier may hold; 0: no limit."
     ).tag(config=True)
+    trash_days = Float(
+        30.0,
+        min=0.0,
+        help="Days that deleted files stay in the trash of their tier; 0: no trash.",
+    ).tag(config=True)
+    trash_copy_limit = Int(
+        5 * GIGABYTE,
+        min=0,
+        help="Bytes of one deletion that a bucket copies into its trash; more is deleted for "
+        "good, and the question before says so.",
+    ).tag(config=True)
     concurrency = Int(8, min=1, help="Files that one transfer moves at the same time.").tag(
         config=True
     )

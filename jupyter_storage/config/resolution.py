@@ -177,6 +177,8 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         tiers=_tiers(options.tiers),
         store_options=_store_options(options.store_options),
         artifacts_quota=options.artifacts_quota,
+        trash_days=options.trash_days,
+        trash_copy_limit=options.trash_copy_limit,
         concurrency=options.concurrency,
         check_timeout=options.check_timeout,
         snapshots=options.snapshots,

@@ -55,6 +55,8 @@ class Settings:
     tiers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     store_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     artifacts_quota: int = 100 * GIGABYTE
+    trash_days: float = 30.0
+    trash_copy_limit: int = 5 * GIGABYTE
     concurrency: int = 8
     check_timeout: float = 5.0
     snapshots: bool = True
@@ -100,6 +102,8 @@ class Settings:
             "JUPYTER_STORAGE_TIERS": json.dumps(dict(self.tiers)),
             "JUPYTER_STORAGE_STORE_OPTIONS": json.dumps(dict(self.store_options)),
             "JUPYTER_STORAGE_ARTIFACTS_QUOTA": str(self.artifacts_quota),
+            "JUPYTER_STORAGE_TRASH_DAYS": str(self.trash_days),
+            "JUPYTER_STORAGE_TRASH_COPY_LIMIT": str(self.trash_copy_limit),
             "JUPYTER_STORAGE_CONCURRENCY": str(self.concurrency),
             "JUPYTER_STORAGE_CHECK_TIMEOUT": str(self.check_timeout),
             "JUPYTER_STORAGE_SNAPSHOTS": str(self.snapshots).lower(),

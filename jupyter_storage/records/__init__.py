@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         TransferState,
         UploadRecord,
     )
+    from jupyter_storage.records.trash import RemovalPlan, TrashRecord
     from jupyter_storage.records.wire import to_wire
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Plan",
     "Preview",
     "PreviewCell",
+    "RemovalPlan",
     "RestorePlan",
     "RestoreProgress",
     "RestoreRecord",
@@ -68,6 +70,7 @@ __all__ = [
     "TierRecord",
     "TransferRecord",
     "TransferState",
+    "TrashRecord",
     "UnfinishedUpload",
     "UploadRecord",
     "Usage",
@@ -119,6 +122,10 @@ _MODULES = {
         "TransferRecord",
         "TransferState",
         "UploadRecord",
+    ),
+    "trash": (
+        "RemovalPlan",
+        "TrashRecord",
     ),
     "wire": ("to_wire",),
 }

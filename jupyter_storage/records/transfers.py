@@ -116,6 +116,8 @@ class TransferRecord:
         ID of a snapshot of what a restore replaced or removed in the project directory.
     files_deleted : int
         Files that a sync deleted at its target; its skipped ones were unchanged.
+    trashed : tuple of str
+        Where what was deleted lies in a trash: ``tier:ID``.
     """
 
     id: str
@@ -135,6 +137,7 @@ class TransferRecord:
     finished: datetime | None = None
     undo: str | None = None
     files_deleted: int = 0
+    trashed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

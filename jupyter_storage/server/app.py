@@ -25,6 +25,7 @@ from jupyter_storage.server import (
     snapshots,
     tiers,
     transfers,
+    trash,
     uploads,
 )
 from jupyter_storage.server.checkpoints import offer_versions
@@ -44,7 +45,17 @@ __all__ = ["BASE", "ROUTES", "StorageApp"]
 BASE = "/jupyter-storage/api/v1/"
 ROUTES: list[tuple[str, type]] = [
     (BASE + pattern, handler)
-    for module in (tiers, files, looking, uploads, archive, transfers, snapshots, openapi)
+    for module in (
+        tiers,
+        files,
+        looking,
+        uploads,
+        archive,
+        transfers,
+        trash,
+        snapshots,
+        openapi,
+    )
     for pattern, handler in module.ROUTES
 ]
 
@@ -160,6 +171,7 @@ class StorageApp(ExtensionApp):
         self._emitter = Emitter(asyncio.get_running_loop(), events, self.log)
         self.run(self.call(self._start, self._service), "Starting")
         self.run(self.call(self._service.mounts.reconcile), "Bringing back mounts")
+        self.run(self.call(self._service.expire_trash), "Emptying the trash of what is old")
 
     async def stop_extension(self) -> None:
         """Take the last snapshot, stop transfers, give back threads and connections."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.records import ConflictPolicy
 from jupyter_storage.server.handler import StorageHandler, authenticated, authorized
 
@@ -27,11 +27,7 @@ class TransfersHandler(StorageHandler):
         body = await self.body("TransferRequest")
         force = body.get("force", False)
         if body["operation"] == "delete":
-            if body.get("dry_run"):
-                raise InvalidRequest("A deletion has no dry run", hint="List the directory.")
-            sources = await self.call(self.tier_paths, body["sources"])
-            record = await self.call(self.service.remove, sources, recursive=True, force=force)
-            await self.reply(record, 202)
+            await self._delete(body, force=force)
             return
         sources = await self.call(self._sources, body["sources"])
         target = await self.call(self.any_path, body["destination"], into=True)
@@ -48,6 +44,17 @@ class TransfersHandler(StorageHandler):
         record = await self.call(
             self.service.copy, sources, target, move=move, force=force, **options
         )
+        await self.reply(record, 202)
+
+    async def _delete(self, body: Mapping[str, Any], *, force: bool) -> None:
+        sources = await self.call(self.tier_paths, body["sources"])
+        if body.get("dry_run"):
+            await self.reply(await self.call(self.service.removal, sources, force=force))
+            return
+        if body.get("trash"):
+            record = await self.call(self.service.trash, sources)
+        else:
+            record = await self.call(self.service.remove, sources, recursive=True, force=force)
         await self.reply(record, 202)
 
     def _sources(self, paths: Sequence[str]) -> list[str]:

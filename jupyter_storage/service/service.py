@@ -12,6 +12,7 @@ from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.records import Entry, TierRecord
 from jupyter_storage.service.base import Listener
 from jupyter_storage.service.files import Files, relabel
+from jupyter_storage.service.removal import Removal
 from jupyter_storage.service.snapshots import Snapshots
 from jupyter_storage.service.storages import Storages
 from jupyter_storage.service.transfers import Transfers
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 
-class Service(Files, Transfers, Snapshots, Storages):
+class Service(Files, Removal, Transfers, Snapshots, Storages):
     """Everything that a face can ask for.
 
     All methods block and may be called from several threads; each raises a

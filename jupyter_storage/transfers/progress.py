@@ -59,6 +59,7 @@ class Meter:
         self._failure_count = 0
         self._current: str | None = None
         self._undo: str | None = None
+        self._trashed: tuple[str, ...] = ()
         self._started: datetime | None = None
         self._finished: datetime | None = None
 
@@ -144,6 +145,11 @@ class Meter:
         with self._lock:
             self._undo = snapshot.id
 
+    def trash(self, where: str) -> None:
+        """What is deleted goes to a trash, as ``tier:ID``."""
+        with self._lock:
+            self._trashed += (where,)
+
     def finish(self, state: TransferState | None = None) -> TransferRecord:
         """End the transfer; later calls change nothing.
 
@@ -193,6 +199,7 @@ class Meter:
                 failure_count=self._failure_count,
                 current=self._current,
                 undo=self._undo,
+                trashed=self._trashed,
                 started=self._started,
                 finished=self._finished,
             )

@@ -18,7 +18,7 @@ import {
 import type { CommandRegistry } from '@lumino/commands';
 
 import { codeFor, LIBRARIES, type Library } from './code';
-import { askName, confirmDelete } from './dialogs';
+import { askName } from './dialogs';
 import { readInput } from './dnd';
 import { explain } from './errors';
 import { storageIcon, uploadFolderIcon } from './icons';
@@ -26,6 +26,7 @@ import type { StorageModel } from './model';
 import { paste } from './pasting';
 import { addressOf, formatPath, joinKeys, parentKey, parsePath } from './paths';
 import type { IEntry } from './records';
+import { removeEntries } from './removing';
 import { CommandIDs } from './tokens';
 
 /** Add every action of the panel to the application. */
@@ -187,11 +188,8 @@ export function addCommands(
     trans.__('Delete'),
     async () => {
       const entries = browser.selected;
-      if (entries.length > 0 && (await confirmDelete(entries, trans))) {
-        await model.start(
-          'delete',
-          entries.map(entry => entry.path)
-        );
+      if (entries.length > 0) {
+        await removeEntries(model, entries, trans);
       }
     },
     { icon: deleteIcon, enabled: some }

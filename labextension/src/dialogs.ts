@@ -2,7 +2,6 @@ import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { nameOf, nameProblem } from './paths';
-import type { IEntry } from './records';
 import type { IAnswer } from './uploader';
 
 /** Names that a question lists before it counts the rest. */
@@ -36,41 +35,6 @@ export async function askConflict(
   });
   const choice = result.button.actions[0] as IAnswer['choice'] | undefined;
   return { choice: choice ?? 'cancel', all: result.isChecked ?? false };
-}
-
-/** Ask before something is deleted for good. */
-export async function confirmDelete(
-  entries: readonly IEntry[],
-  trans: TranslationBundle
-): Promise<boolean> {
-  const directories = entries.filter(entry => entry.type === 'directory').length;
-  const names = entries.slice(0, LISTED).map(entry => `“${entry.name}”`);
-  if (entries.length > LISTED) {
-    names.push(trans._n('%1 more', '%1 more', entries.length - LISTED));
-  }
-  const what =
-    entries.length === 1
-      ? directories
-        ? trans.__('The folder %1 and everything in it will be deleted.', names[0])
-        : trans.__('The file %1 will be deleted.', names[0])
-      : trans.__(
-          '%1 items will be deleted: %2.',
-          entries.length,
-          names.join(', ') + (directories ? trans.__(', folders with everything in them') : '')
-        );
-  const result = await showDialog({
-    title:
-      entries.length === 1
-        ? trans.__('Delete')
-        : trans._n('Delete %1 Item', 'Delete %1 Items', entries.length),
-    body: `${what} ${trans.__('This cannot be undone.')}`,
-    buttons: [
-      Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.warnButton({ label: trans.__('Delete') })
-    ],
-    defaultButton: 0
-  });
-  return result.button.accept;
 }
 
 /** Ask for a name until it is one that can be given, or the person gives up. */

@@ -57,6 +57,32 @@ export interface IPlan {
   failures: IFailure[];
 }
 
+/** What a deletion would take away, and whether it can be undone. */
+export interface IRemovalPlan {
+  files: number;
+  bytes: number;
+  /** Whether all was counted; else there is more. */
+  complete: boolean;
+  undoable: boolean;
+  /** Why it cannot be undone. */
+  reason: string;
+  /** How long the trash keeps it. */
+  days: number;
+}
+
+/** What one deletion put into a tier's trash. */
+export interface ITrashItem {
+  id: string;
+  tier: string;
+  /** The first of what was deleted; `items` is their number. */
+  paths: string[];
+  items: number;
+  files: number;
+  bytes: number;
+  deleted: string;
+  expires: string | null;
+}
+
 export type TransferState =
   'waiting' | 'planning' | 'running' | 'done' | 'partial' | 'failed' | 'cancelled';
 
@@ -79,6 +105,8 @@ export interface ITransfer {
   finished: string | null;
   /** A snapshot of what a restore replaced. */
   undo?: string | null;
+  /** Where what was deleted lies in a trash: `tier:ID`. */
+  trashed?: string[];
 }
 
 /** A resumable upload. */

@@ -11,12 +11,14 @@ import type {
   IFileVersion,
   IPage,
   IPlan,
+  IRemovalPlan,
   IRestorePlan,
   ISnapshot,
   ISnapshotStatus,
   ITicket,
   ITier,
   ITransfer,
+  ITrashItem,
   IUpload,
   SortKey
 } from './records';
@@ -180,6 +182,33 @@ export class Requests implements IUploadTransport {
     return this.post('transfers', { operation, sources, destination, conflict });
   }
 
+  /** What a deletion would take away, and whether it can be undone. */
+  planRemoval(sources: string[], signal?: AbortSignal): Promise<IRemovalPlan> {
+    return this.post('transfers', { operation: 'delete', sources, dry_run: true }, signal);
+  }
+
+  /** Delete such that it can be undone. */
+  trash(sources: string[]): Promise<ITransfer> {
+    return this.post('transfers', { operation: 'delete', sources, trash: true });
+  }
+
+  /** What was deleted and can come back, of one tier or of all. */
+  async trashed(tier?: string): Promise<ITrashItem[]> {
+    const arguments_ = tier ? `?${query({ tier })}` : '';
+    return (await this.json<{ trash: ITrashItem[] }>(`trash${arguments_}`)).trash;
+  }
+
+  /** Bring back what one deletion took away; `where` is `tier:ID`. */
+  restoreTrash(where: string): Promise<ITransfer> {
+    return this.post(trashRoute(where), {});
+  }
+
+  /** Delete one deletion for good, or all of a tier's trash. */
+  emptyTrash(where: string): Promise<ITransfer> {
+    const { tier, key } = parsePath(where);
+    return this.json(key ? trashRoute(where) : `trash?${query({ tier })}`, { method: 'DELETE' });
+  }
+
   /** All transfers that the server remembers. */
   async transfers(): Promise<ITransfer[]> {
     return (await this.json<{ transfers: ITransfer[] }>('transfers')).transfers;
@@ -312,6 +341,11 @@ export class Requests implements IUploadTransport {
     }
     return response;
   }
+}
+
+function trashRoute(where: string): string {
+  const { tier, key } = parsePath(where);
+  return `trash/${encodeURIComponent(tier)}/${encodeURIComponent(key)}`;
 }
 
 function query(values: Record<string, string>): string {

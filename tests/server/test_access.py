@@ -26,6 +26,8 @@ PATHS = {
     "transfers/([^/]+)": "transfers/some",
     "interrupted": "interrupted",
     "interrupted/([^/]+)": "interrupted/some",
+    "trash": "trash",
+    "trash/([^/]+)/([^/]+)": "trash/shared/20260101T000000Z-00000000",
     "snapshots": "snapshots",
     "snapshots/status": "snapshots/status",
     "snapshots/takeover": "snapshots/takeover",

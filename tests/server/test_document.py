@@ -27,6 +27,8 @@ RECORDS = {
     "Failure": records.Failure,
     "Plan": records.Plan,
     "Transfer": records.TransferRecord,
+    "RemovalPlan": records.RemovalPlan,
+    "TrashItem": records.TrashRecord,
     "Upload": records.UploadRecord,
     "Snapshot": records.SnapshotRecord,
     "SnapshotStatus": records.SnapshotStatus,
@@ -107,6 +109,7 @@ async def test_answers_are_as_the_document_says(api, tier):
         "previews/shared/a.txt": "Preview",
         "uploads": "Uploads",
         "transfers": "Transfers",
+        "trash": "Trash",
         "tiers/none": "Error",
     }.items():
         body = json.loads((await api("GET", path)).body)

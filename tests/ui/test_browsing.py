@@ -146,7 +146,7 @@ def test_everything_by_keyboard(panel: Panel, shared: Path, page: Page):
     assert (shared / "renamed.txt").read_text() == "beta.txt"
 
     keys.press("Delete")
-    expect(page.locator(".jp-Dialog")).to_contain_text("cannot be undone")
+    expect(page.locator(".jp-Dialog")).to_contain_text("can be brought back")
     keys.press("Escape")
     expect(panel.focused).to_contain_text("renamed.txt")
     keys.press("Delete")

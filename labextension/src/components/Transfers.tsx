@@ -179,6 +179,8 @@ function fromTransfer(record: ITransfer, { trans }: IPanelContext): IItem {
     copy: trans.__('Copy %1 to %2', what, target),
     move: trans.__('Move %1 to %2', what, target),
     delete: trans.__('Delete %1', what),
+    undelete: trans.__('Bring back %1', what),
+    'empty trash': trans.__('Empty the trash of %1', what),
     upload: trans.__('Publish %1', short(target)),
     restore: trans.__('Restore into %1', target)
   };
