@@ -7,14 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import Conflict, StorageError, Unsupported
-from jupyter_storage.records import RemovalPlan, TransferRecord, TrashRecord
 from jupyter_storage.service.base import Base
 from jupyter_storage.transfers.places import Place
-from jupyter_storage.transfers.progress import Meter
-from jupyter_storage.trash import Trash, Weight, weigh
-from jupyter_storage.trash.bundles import Bundle
+
+if TYPE_CHECKING:
+    from jupyter_storage.records import RemovalPlan, TransferRecord, TrashRecord
+    from jupyter_storage.transfers.progress import Meter
+    from jupyter_storage.trash import Trash, Weight
+    from jupyter_storage.trash.bundles import Bundle
 
 __all__ = ["Removal"]
 
@@ -41,6 +44,8 @@ class Removal(Base):
 
         Where that cannot be (see :meth:`removal`) the transfer fails, and nothing is deleted.
         """
+        from jupyter_storage.trash import Weight
+
         places = self._doomed(paths, force=False)
 
         def work(meter: Meter, cancel: threading.Event) -> None:
@@ -132,6 +137,8 @@ class Removal(Base):
 
     def expire_trash(self) -> None:
         """Delete for good what has been in the trash for its time."""
+        from jupyter_storage.transfers.progress import Meter
+
         if not self.settings.trash_days:
             return
         before = datetime.now(timezone.utc) - timedelta(days=self.settings.trash_days)
@@ -142,6 +149,9 @@ class Removal(Base):
                 continue
 
     def _planned(self, places: Sequence[Place]) -> RemovalPlan:
+        from jupyter_storage.records import RemovalPlan
+        from jupyter_storage.trash import weigh
+
         weight = weigh(places)
         problem = self._problem(places, weight)
         return RemovalPlan(
@@ -165,11 +175,15 @@ class Removal(Base):
         return next(filter(None, problems), "")
 
     def _trash(self, tier: str) -> Trash:
+        from jupyter_storage.trash import Trash
+
         store = self._locations.open_tier(self._locations.tier(tier))
         root = Place(store, "", f"{tier}:")
         return Trash(root, self.settings.user_id, concurrency=self.settings.concurrency)
 
     def _described(self, tier: str, bundle: Bundle) -> TrashRecord:
+        from jupyter_storage.records import TrashRecord
+
         days = self.settings.trash_days
         return TrashRecord(
             bundle.id,
