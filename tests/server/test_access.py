@@ -17,6 +17,8 @@ PATHS = {
     "tiers": "tiers",
     "tiers/([^/]+)": "tiers/shared",
     "files/([^/]+)(?:/(.*))?": "files/shared/a.txt",
+    "previews/([^/]+)(?:/(.*))?": "previews/shared/a.txt",
+    "search/([^/]+)(?:/(.*))?": "search/shared/",
     "uploads": "uploads",
     "uploads/([^/]+)": "uploads/0123456789abcdef0123456789abcdef",
     "uploads/([^/]+)/commit": "uploads/0123456789abcdef0123456789abcdef/commit",
