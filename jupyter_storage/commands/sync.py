@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from jupyter_storage.commands.command import Command, Context, refuse
 from jupyter_storage.commands.rendering import Column, clean, human_size, plural
 from jupyter_storage.commands.results import Outcome, Record, Stream
-from jupyter_storage.commands.transfers import add_bandwidth, add_common, follow
+from jupyter_storage.commands.transfers import add_common, add_moving, follow
 from jupyter_storage.records import Failure, SyncChange
 from jupyter_storage.transfers.plan import SKIPPED
 from jupyter_storage.transfers.sync import SyncOptions
@@ -60,7 +60,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help="leave alone what matches, on both sides",
     )
     add_common(parser)
-    add_bandwidth(parser)
+    add_moving(parser)
 
 
 def _limit(text: str) -> tuple[int | None, float | None]:
@@ -120,6 +120,7 @@ def _sync(arguments: argparse.Namespace, context: Context) -> Outcome:
         includes=tuple(arguments.include),
         excludes=tuple(arguments.exclude),
         ignore_errors=arguments.ignore_errors,
+        verify=arguments.verify,
     )
     if (arguments.ignore_errors or arguments.max_delete != (None, None)) and not options.delete:
         raise refuse("Without --delete nothing is deleted", "Add --delete, or leave this out.")

@@ -17,7 +17,7 @@ from jupyter_storage.transfers.plan import SKIPPED
 if TYPE_CHECKING:
     from jupyter_storage.service import Service
 
-__all__ = ["COMMANDS", "Interrupted", "add_bandwidth", "add_common", "finished", "follow"]
+__all__ = ["COMMANDS", "Interrupted", "add_common", "add_moving", "finished", "follow"]
 
 PIECE = 2**20  # bytes from standard input at a time
 STANDARD = "-"
@@ -40,7 +40,7 @@ def _configure_cp(parser: argparse.ArgumentParser) -> None:
     )
     _add_conflicts(parser)
     add_common(parser)
-    add_bandwidth(parser)
+    add_moving(parser)
 
 
 def _configure_mv(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def _configure_mv(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-r", "-R", "--recursive", action="store_true", help=argparse.SUPPRESS)
     _add_conflicts(parser)
     add_common(parser)
-    add_bandwidth(parser)
+    add_moving(parser)
 
 
 def _add_conflicts(parser: argparse.ArgumentParser) -> None:
@@ -89,8 +89,11 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="also where system data is")
 
 
-def add_bandwidth(parser: argparse.ArgumentParser) -> None:
-    """Add the option of commands that move bytes."""
+def add_moving(parser: argparse.ArgumentParser) -> None:
+    """Add the options of commands that move bytes."""
+    parser.add_argument(
+        "--verify", action="store_true", help="compare what was copied with its source afterwards"
+    )
     parser.add_argument(
         "--bwlimit", type=size, metavar="SIZE", help="bytes a second, on average: 10MB; 0: no limit"
     )
@@ -139,6 +142,7 @@ def _transfer(
             move=move,
             conflict=arguments.conflict,
             force=arguments.force,
+            verify=arguments.verify,
         )
 
     return follow(service, start, "Moving" if move else "Copying", context)
@@ -202,6 +206,8 @@ def _pipe(
 ) -> Outcome:
     if len(sources) != 1 or arguments.recursive or sources[0] == destination:
         raise refuse("A pipe takes one file", "Write 'cp FILE -' or 'cp - FILE'.", path=STANDARD)
+    if arguments.verify:
+        raise refuse("A pipe cannot be read once more", "Leave out --verify.", path=STANDARD)
     service = context.service()
     if destination == STANDARD:
         output = context.face.output()

@@ -51,6 +51,7 @@ class Transfers(Base):
         conflict: ConflictPolicy = ConflictPolicy.FAIL,
         into: bool = False,
         force: bool = False,
+        verify: bool = False,
     ) -> TransferRecord:
         """Start to copy or move; ``docs/transfers.md`` says what lands where.
 
@@ -74,6 +75,7 @@ class Transfers(Base):
                 "conflict": conflict.value,
                 "into": into,
                 "force": force,
+                "verify": verify,
             },
             "places": [place.store.uri + "/" + place.key for place in (*places, target)],
         }
@@ -87,6 +89,7 @@ class Transfers(Base):
                     policy=conflict,
                     move=move,
                     into=into,
+                    verify=verify,
                     meter=meter,
                     cancel=cancel,
                     journal=self._journals.open(request),

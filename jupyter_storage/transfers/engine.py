@@ -98,6 +98,7 @@ class Engine:
         policy: ConflictPolicy = ConflictPolicy.FAIL,
         move: bool = False,
         into: bool = False,
+        verify: bool = False,
         meter: Meter,
         cancel: threading.Event,
         journal: Journal | None = None,
@@ -115,6 +116,8 @@ class Engine:
             Rename where that is possible; else copy, verify, and delete each source file.
         into : bool
             Each source lands in the target under its own name.
+        verify : bool
+            Compare what was copied with its source afterwards, by what both stores know of it.
         meter : Meter
             Hears of progress and of failures: the rest is carried on with.
         cancel : threading.Event
@@ -135,6 +138,7 @@ class Engine:
             cancel,
             Budget(HELD),
             move=move,
+            verify=verify,
             pause=self._pause,
             journal=journal,
             bandwidth=self._bandwidth,

@@ -18,7 +18,7 @@ from jupyter_storage.transfers.buffers import ahead
 from jupyter_storage.transfers.journal import Unfinished
 from jupyter_storage.transfers.places import Place
 
-__all__ = ["TRIES", "check_cancelled", "copy_file", "have_one_content", "tried"]
+__all__ = ["TRIES", "check_cancelled", "copy_file", "tried"]
 
 TRIES = 3
 
@@ -308,24 +308,3 @@ def _compare(entry: Entry, found: str | None, path: str, what: str) -> None:
     algorithm, _, value = entry.checksum.partition(":")
     if algorithm == "md5" and value.lower() != found:
         raise ChecksumMismatch(f"The checksum differs: {what}", path=path)
-
-
-def have_one_content(source: Place, target: Place, cancel: threading.Event) -> bool:
-    """Whether two files of one size hold the same bytes.
-
-    What the stores know of checksums is believed; what they do not is read.
-    """
-    return _digest(source, cancel) == _digest(target, cancel)
-
-
-def _digest(place: Place, cancel: threading.Event) -> str:
-    with place.naming():
-        known = place.store.stat(place.key).checksum
-        if known is not None and known.startswith("md5:"):
-            return known.removeprefix("md5:").lower()
-        digest = hashlib.md5(usedforsecurity=False)
-        with place.store.open(place.key) as pieces:
-            for piece in pieces:
-                check_cancelled(cancel)
-                digest.update(piece)
-    return digest.hexdigest()

@@ -17,11 +17,12 @@ from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.comparison import Comparison, Surplus
+from jupyter_storage.transfers.contents import have_one_content
 from jupyter_storage.transfers.journal import Journal
 from jupyter_storage.transfers.places import Place, failure
 from jupyter_storage.transfers.plan import SKIPPED
 from jupyter_storage.transfers.progress import Meter
-from jupyter_storage.transfers.streams import check_cancelled, have_one_content, tried
+from jupyter_storage.transfers.streams import check_cancelled, tried
 from jupyter_storage.transfers.tasks import AHEAD, HELD, Task, Transfer, going_on, threads_for
 
 __all__ = ["SyncOptions", "changes", "synchronize"]
@@ -48,6 +49,8 @@ class SyncOptions:
         Patterns; see :class:`~jupyter_storage.transfers.filters.Filter`.
     ignore_errors : bool
         Whether it is also deleted where files could not be copied.
+    verify : bool
+        Whether what was copied is compared with its source afterwards.
     kept : sequence of str
         Names at the target that are left alone.
     """
@@ -59,6 +62,7 @@ class SyncOptions:
     includes: Sequence[str] = ()
     excludes: Sequence[str] = ()
     ignore_errors: bool = False
+    verify: bool = False
     kept: Sequence[str] = ()
 
 
@@ -137,6 +141,7 @@ def synchronize(
         meter,
         cancel,
         Budget(HELD),
+        verify=options.verify,
         pause=pause,
         journal=journal,
         bandwidth=bandwidth,

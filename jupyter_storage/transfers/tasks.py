@@ -13,12 +13,13 @@ from jupyter_storage.records import ConflictPolicy, Entry
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.budget import Budget
+from jupyter_storage.transfers.contents import have_one_content, verify
 from jupyter_storage.transfers.disks import is_on_local_disk
 from jupyter_storage.transfers.journal import Journal, Unfinished
 from jupyter_storage.transfers.places import Place, failure
 from jupyter_storage.transfers.plan import Recall, Step
 from jupyter_storage.transfers.progress import Meter
-from jupyter_storage.transfers.streams import check_cancelled, copy_file, have_one_content
+from jupyter_storage.transfers.streams import check_cancelled, copy_file
 
 __all__ = ["AHEAD", "HELD", "Task", "Transfer", "going_on", "threads_for"]
 
@@ -53,6 +54,8 @@ class Transfer:
         Of bytes in memory.
     move : bool
         Whether sources are deleted when they have arrived.
+    verify : bool
+        Whether what has arrived is compared with its source once more.
     pause : float
         See :func:`jupyter_storage.transfers.streams.tried`.
     journal : Journal or None
@@ -66,6 +69,7 @@ class Transfer:
     cancel: threading.Event
     budget: Budget
     move: bool = False
+    verify: bool = False
     pause: float = 0.5
     journal: Journal | None = None
     bandwidth: Bandwidth | None = None
@@ -129,6 +133,8 @@ class Transfer:
                         _copy_link(source, target, step.entry, self.exclusive)
                     else:
                         self._copy_file(source, target, step.entry, unfinished)
+                        if self.verify:
+                            verify(source, target, self.cancel)
                 if self.move:
                     self._remove(source)
         except AlreadyExists:

@@ -119,3 +119,11 @@ def test_a_bandwidth_slows_down_a_sync_and_a_copy(call, data):
         done = call(*words, "--bwlimit", "500kB", "data", f"local:{words[0]}", "--json").json
         assert (done["state"], done["files_done"]) == ("done", 4)
         assert call(*words, "--bwlimit", "fast", "data", "local:x").status == 2
+
+
+def test_what_was_copied_is_verified_on_request(call, data):
+    assert call("sync", "--verify", "data", "shared:d").out.startswith("Synced 3 files")
+    assert call("cp", "-r", "--verify", "data", "artifacts:d").status == 0
+    refused = call("cp", "--verify", "-", "shared:pipe")
+    assert refused.status == 2
+    assert "A pipe cannot be read once more" in refused.err
