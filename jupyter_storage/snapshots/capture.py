@@ -14,8 +14,9 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from jupyter_storage.snapshots.parents import Parents, Trees
 from jupyter_storage.snapshots.recognition import Recognition
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.crypto import user_name
+from jupyter_storage.snapshots.repository.locks import Hold
 from jupyter_storage.snapshots.repository.times import now, to_text
 from jupyter_storage.snapshots.repository.tree import Node
 from jupyter_storage.snapshots.views import to_record
@@ -106,7 +108,7 @@ def take(
     gitignore: bool = True,
     force: bool = False,
     changes: Changes | None = None,
-    records: Path | None = None,
+    lock: AbstractContextManager[Hold] | None = None,
     memory: Memory | None = None,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
@@ -132,8 +134,8 @@ def take(
     changes : Changes, optional
         What changed. Where the parent has another tree than they build upon, and unless given,
         everything is looked at.
-    records : Path, optional
-        See :meth:`Repository.lock`.
+    lock : context manager, optional
+        Gives a lock of the repository; one is taken unless given.
     memory : Memory, optional
         Of captures before, on the same repository.
     progress : Progress, optional
@@ -159,10 +161,14 @@ def take(
         raise NotADirectory("The project directory is a file", path=str(project))
     memory = memory or Memory(repository)
     started, written = now(), _Written(repository)
-    with repository.lock(records=records, patient=True) as confirm:
-        # Snapshots before the index: what a listed snapshot needs is in an index read later.
-        parent = memory.parents.newest(tags if lineage is None else lineage)
-        memory.recognition.begin(lost=repository.refresh())
+    with lock or repository.lock(patient=True) as confirm:
+        parent, lost = _parent(
+            repository,
+            memory.parents,
+            tags if lineage is None else lineage,
+            changes.base if changes else None,
+        )
+        memory.recognition.begin(lost=lost)
         before = memory.trees.project(parent) if parent else None
 
         def walk(dirty: Dirty | None) -> tuple[Walk, Node]:
@@ -207,6 +213,20 @@ def take(
         memory.trees.remember(tree, node)
         memory.recognition.end(done.looked)
         return Taken(to_record(snapshot), tree, done.failed)
+
+
+def _parent(
+    repository: Repository, parents: Parents, line: Sequence[str], base: str | None
+) -> tuple[Snapshot | None, bool]:
+    """The snapshot to be continued, and whether blobs may have gone from the repository."""
+    lost = False
+    if base is not None:
+        lost = repository.refresh()
+        if (last := parents.last(line, base)) is not None:
+            return last, lost
+    # Snapshots before the index: what a listed snapshot needs is in an index read later.
+    parent = parents.newest(line)
+    return parent, repository.refresh() or lost
 
 
 def _totals(parent: Snapshot) -> Totals | None:
@@ -297,6 +317,7 @@ def _summary(walk: Walk, written: _Written, started: int) -> dict[str, object]:
     }
 
 
+@cache
 def _version() -> str:
     try:
         return version("jupyter_storage")

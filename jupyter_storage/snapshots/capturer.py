@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.errors import AccessDenied
+from jupyter_storage.errors import AccessDenied, StorageError
 from jupyter_storage.records import SnapshotRecord
 from jupyter_storage.snapshots import worker
 from jupyter_storage.snapshots.capture import Taken
@@ -73,17 +74,23 @@ class Capturer:
         """Take a snapshot in this process; see :meth:`Workspace.now`."""
         try:
             heading = self._keeper.sync()
-            record = worker.run(self._request(heading, force=force), progress=progress)
+            request = self._request() | _on(heading, force=force)
+            record = worker.run(request, progress=progress)
             self._keeper.line.captured(record, heading)
         finally:
             self._keeper.let_go()
         return record
 
+    def prepare(self) -> None:
+        """Let the worker get ready for a snapshot that is due soon."""
+        with suppress(StorageError):
+            self._child.prepare(self._request())
+
     def capture(self, wanted: Wanted, cancel: threading.Event) -> Taken:
         """Take a snapshot in the worker."""
         with self._still:
             heading = self._keeper.sync()
-            request = self._request(heading, force=wanted.force)
+            request = self._request() | _on(heading, force=wanted.force)
             if wanted.changes is not None:
                 request |= {"base": wanted.changes.base, "dirty": wanted.changes.marks}
             try:
@@ -99,7 +106,7 @@ class Capturer:
         """End the worker."""
         self._child.close()
 
-    def _request(self, heading: Heading, *, force: bool) -> dict[str, Any]:
+    def _request(self) -> dict[str, Any]:
         place = self._home.place()
         return {
             "uri": place.uri,
@@ -107,11 +114,16 @@ class Capturer:
             "password_file": str(place.password_file),
             "state": str(self._state),
             "project": str(self._project),
-            "tags": list(heading.tags),
-            "lineage": list(heading.lineage),
             "excluded": [str(path) for path in self.excluded],
             "gitignore": self.gitignore,
-            "force": force or heading.joins,
             "bandwidth": self._bandwidth,
             "retention": self._retention,
         }
+
+
+def _on(heading: Heading, *, force: bool) -> dict[str, Any]:
+    return {
+        "tags": list(heading.tags),
+        "lineage": list(heading.lineage),
+        "force": force or heading.joins,
+    }

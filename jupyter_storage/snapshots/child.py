@@ -93,6 +93,22 @@ class Child:
                 process.wait()
                 raise self._died(process) from None
 
+    def prepare(self, request: Mapping[str, Any]) -> None:
+        """Get ready for a snapshot that is due soon; what goes wrong, the snapshot will tell.
+
+        Parameters
+        ----------
+        request : mapping
+            As for :meth:`capture`.
+        """
+        # While it takes a snapshot there is nothing to prepare.
+        if self._lock.acquire(blocking=False):
+            try:
+                with suppress(OSError):
+                    _send(self._start(), {"prepare": request})
+            finally:
+                self._lock.release()
+
     def close(self) -> None:
         """End the process; it lets go of its lock before."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -63,6 +63,8 @@ class Directory:
     gone: dict[str, Node] = field(default_factory=dict)
     below: list[Entry] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
+    # Nodes that are taken over without a look at them.
+    kept: list[Line] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     unread: int = 0
     # What was compared with the nodes before; None where something could not be.
@@ -82,12 +84,19 @@ class Directory:
         return True
 
 
-def with_companions(names: Iterable[str], here: Directory) -> Iterator[str]:
-    """Names, and those of the files that are one with them: databases and their logs."""
+def with_companions(names: Iterable[str], *known: Container[str]) -> Iterator[str]:
+    """Names, and those of the files that are one with them: databases and their logs.
+
+    Parameters
+    ----------
+    names : iterable of str
+    *known : container of str
+        The files that there are, or were.
+    """
     for name in names:
         base = next((name[: -len(s)] for s in SIDECARS if name.endswith(s)), name)
         for one in {name, base}:
             yield one
             for suffix in SIDECARS:
-                if one + suffix in here.before or one + suffix in here.names:
+                if any(one + suffix in each for each in known):
                     yield one + suffix

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from jupyter_storage.snapshots.capture import Changes, Memory, Progress, Taken, take
 from jupyter_storage.snapshots.maintenance import Diary, maintain
 from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.snapshots.repository.locks import Hold, elapsed
 from jupyter_storage.snapshots.retention import DEFAULT
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.throttled import ThrottledStore
 
-__all__ = ["Session"]
+__all__ = ["READY", "Session"]
+
+READY = 5.0
+"""Seconds for which a lock is held that nobody has used yet."""
 
 
 class Session:
@@ -26,6 +31,7 @@ class Session:
         self._repository: Repository | None = None
         self._memory: Memory | None = None
         self._opened = ""
+        self._ready: tuple[Hold, ExitStack, float] | None = None
         self._uri, self._options = "", dict[str, Any]()
         self._state, self._retention = Path(), DEFAULT
         self._read = 0
@@ -34,6 +40,45 @@ class Session:
     def beats(self) -> int:
         """A number that grows as long as something gets on."""
         return self._read + (self._store.beats if self._store is not None else 0)
+
+    def prepare(self, request: Mapping[str, Any]) -> None:
+        """Open the repository and lock it, for a snapshot that is due soon.
+
+        Locks ask for a wait before anything is published: so it is over by then. A lock that is
+        not used within :data:`READY` seconds may have been taken for dead while the machine slept;
+        the snapshot then takes another one.
+        """
+        self.let_go()
+        try:
+            repository, _ = self._open(request)
+            with ExitStack() as stack:
+                begun = elapsed()
+                records = Path(request["state"]) / "locks"
+                hold = stack.enter_context(repository.lock(records=records))
+                self._ready = hold, stack.pop_all(), begun
+        except BaseException:
+            self.close()
+            raise
+
+    def let_go(self) -> None:
+        """Give back the lock that :meth:`prepare` took, if no snapshot did."""
+        if self._ready is not None:
+            _, stack, _ = self._ready
+            self._ready = None
+            stack.close()
+
+    @contextmanager
+    def _locked(self, repository: Repository, records: Path) -> Iterator[Hold]:
+        """Hold a lock: the one that is there, unless it is too old."""
+        if self._ready is not None and elapsed() - self._ready[2] <= 2 * READY:
+            hold, stack, _ = self._ready
+            self._ready = None
+            with stack:
+                yield hold
+        else:
+            self.let_go()
+            with repository.lock(records=records, patient=True) as hold:
+                yield hold
 
     def take(
         self,
@@ -69,7 +114,7 @@ class Session:
                 gitignore=request["gitignore"],
                 force=request["force"],
                 changes=Changes(request["base"], dirty) if dirty is not None else None,
-                records=Path(request["state"]) / "locks",
+                lock=self._locked(repository, Path(request["state"]) / "locks"),
                 memory=memory,
                 progress=count,
                 cancel=cancel,
@@ -89,6 +134,7 @@ class Session:
         wanted : callable
             Whether somebody waits; see :func:`maintain`.
         """
+        self.let_go()
         if self._repository is None or Diary(self._state).overdue() < overdue:
             return
         maintain(
@@ -104,6 +150,7 @@ class Session:
 
     def close(self) -> None:
         """Give back connections and memory. What comes next opens everything again."""
+        self.let_go()
         if self._memory is not None:
             self._memory.close()
         if self._repository is not None:

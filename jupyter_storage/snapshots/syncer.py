@@ -22,13 +22,15 @@ __all__ = ["Capture", "Syncer", "Told", "Wanted"]
 
 _RESCAN = 300.0  # seconds between scans, come what may
 _POLL = 15.0  # seconds between scans where nothing can be watched
-# A scan may take this share of a core, on average; it costs some 20 µs a file.
-_SHARE, _SCAN_COST = 0.005, 20e-6
+# A scan may take this share of a core, on average; it costs some 10 µs a file.
+_SHARE, _SCAN_COST = 0.005, 10e-6
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0
 _LATE = 60.0  # seconds after which a change should be in the bucket
 _TELL = 1.0  # seconds between looks at what waits
 _MOST_SIZED = 500  # files whose sizes are added up
 _SETTLE = 1.0
+# So long before a capture is due, it is prepared: others cannot lock the repository from then on.
+_AHEAD = 0.5
 _RESTLESS = 10  # captures in a row before which it was not quiet: nobody edits like that
 # Where changes go on, a capture is followed by a rest of so many times as long.
 _REST, _LONGEST_REST = 2.0, 30.0
@@ -105,6 +107,8 @@ class Syncer:
         directory that is not quiet for many captures is captured after five times that, and at
         least 10 seconds.
     capture : Capture
+    prepare : Callable
+        Called when a capture is due soon.
     tell : Callable
         Called in the syncer's threads.
     """
@@ -118,11 +122,12 @@ class Syncer:
         gitignore: bool,
         interval: float,
         capture: Capture,
+        prepare: Callable[[], None],
         tell: Callable[[Told], None],
     ) -> None:
         self._project = project
         self._interval, self._longest = interval, max(10.0, 5 * interval)
-        self._capture, self._tell = capture, tell
+        self._capture, self._prepare, self._tell = capture, prepare, tell
         self._journal, self._state = Journal(journal), journal.parent
         self._watcher = Watcher(
             project,
@@ -136,6 +141,7 @@ class Syncer:
         # When the first and the last change came that no capture has begun to take.
         self._first: float | None = None
         self._last = 0.0
+        self._prepared = False
         self._restless = 0
         self._scan_at = 0.0
         self._not_before = 0.0
@@ -208,9 +214,9 @@ class Syncer:
     def _run(self) -> None:
         self._watching = self._watcher.start()
         while True:
+            while self._is_early():
+                continue
             with self._condition:
-                while not self._asked and not self._stopping and (wait := self._wait()) > 0:
-                    self._condition.wait(wait)
                 last = self._stopping
                 asked, self._asked = self._asked, []
                 self._restless = self._restless + 1 if self._is_restless() else 0
@@ -218,6 +224,20 @@ class Syncer:
             self._once(any(force for force, _ in asked), [each for _, each in asked], whole)
             if last or self._cancel.is_set():
                 return
+
+    def _is_early(self) -> bool:
+        """Wait for what is next; False where that is a capture."""
+        with self._condition:
+            if self._asked or self._stopping or (wait := self._wait()) <= 0:
+                self._prepared = False
+                return False
+            if self._prepared or self._first is None or wait > _AHEAD:
+                more = self._first is not None and not self._prepared
+                self._condition.wait(wait - _AHEAD if more else wait)
+                return True
+            self._prepared = True
+        self._prepare()
+        return True
 
     def _wait(self) -> float:
         """Seconds until the next capture is due."""

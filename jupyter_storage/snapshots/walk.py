@@ -34,7 +34,7 @@ from jupyter_storage.snapshots.nodes import (
 from jupyter_storage.snapshots.parents import Trees
 from jupyter_storage.snapshots.recognition import Recognition, row_of
 from jupyter_storage.snapshots.repository import Repository
-from jupyter_storage.snapshots.repository.tree import Node, node_name
+from jupyter_storage.snapshots.repository.tree import Node, decode_node, node_name
 from jupyter_storage.snapshots.small import LARGEST, Small
 
 __all__ = ["HardLinked", "Progress", "Totals", "Walk"]
@@ -200,15 +200,17 @@ class Walk:
         here = Directory(path, key, node, rules.enter(key, path, names), names, logs, None)
         if before is not None and before.get("subtree"):
             here.tree = before["subtree"]
-            here.before = {node_name(child): child for child in self._trees.load(here.tree)}
         if dirty is not None and not whole:
             here.dirty = dirty
-            wanted = set(with_companions(dirty.below, here))
+            spelled = self._trees.spelled(here.tree) if here.tree else {}
+            wanted = set(with_companions(dirty.below, spelled, names))
             entries = [Named(path, name) for name in wanted]
-            here.nodes = [node for name, node in here.before.items() if name not in wanted]
-            here.gone = {name: here.before[name] for name in wanted if name in here.before}
-        else:
-            here.gone = dict(here.before)
+            here.kept = [line for line in spelled.items() if line[0] not in wanted]
+            here.before = {name: decode_node(spelled[name]) for name in wanted & spelled.keys()}
+        elif here.tree:
+            here.before = {node_name(child): child for child in self._trees.load(here.tree)}
+        here.gone = dict(here.before)
+        if whole:
             here.rows = [] if self._dirty is None and here.tree and not logs else None
         if before is None or self._dirty is None:
             self.totals.directories += 1
@@ -259,7 +261,7 @@ class Walk:
             if self._dirty is None:
                 self._recognition.learn(here, here.tree)
         else:
-            here.node["subtree"] = self._trees.save(here.nodes, here.lines)
+            here.node["subtree"] = self._trees.save(here.nodes, here.kept + here.lines)
         if here.above is not None:
             here.above.totals.add(here.totals)
             here.above.nodes.append(here.node)

@@ -1,10 +1,10 @@
 """The process that takes snapshots for the server.
 
 ``python -m jupyter_storage.snapshots.worker`` reads requests from its standard input, each a line
-of JSON: ``{"id": number, "capture": request}`` or ``{"cancel": number}``. Its answers are lines,
-too: ``{"id", "record": SnapshotRecord, "tree": ID, "failed": [Mark]}`` or ``{"id", "error":
-{"kind", "message", "path", "hint"}}``, and meanwhile ``{"id", "beat": number}``, which grows as
-long as it gets on.
+of JSON: ``{"id": number, "capture": request}`` or ``{"cancel": number}``; and ``{"prepare":
+request}`` where a capture is due soon, which gets no answer. Its answers are lines, too: ``{"id",
+"record": SnapshotRecord, "tree": ID, "failed": [Mark]}`` or ``{"id", "error": {"kind", "message",
+"path", "hint"}}``, and meanwhile ``{"id", "beat": number}``, which grows as long as it gets on.
 
 A request is ``{"uri", "options", "password_file", "state", "project", "tags", "lineage",
 "excluded", "gitignore", "force", "bandwidth", "retention"}``; and where it is known what changed
@@ -35,7 +35,7 @@ from jupyter_storage.errors import StorageError, from_os_error
 from jupyter_storage.records import SnapshotRecord, to_wire
 from jupyter_storage.redact import redact
 from jupyter_storage.snapshots.capture import Progress
-from jupyter_storage.snapshots.session import Session
+from jupyter_storage.snapshots.session import READY, Session
 
 __all__ = ["main", "run"]
 
@@ -89,6 +89,9 @@ class _Worker:
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         try:
             while (request := self._next(idle)) is not None:
+                if "prepare" in request:
+                    self._prepare(request["prepare"])
+                    continue
                 self._answer(request)
                 # Where there is never a quiet moment.
                 self._session.tidy(overdue=_PATIENCE)
@@ -100,9 +103,13 @@ class _Worker:
             self._session.close()
 
     def _next(self, idle: float) -> dict[str, Any] | None:
+        if idle > READY:
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=READY)
+            self._session.let_go()
         if idle > _QUIET:
             with suppress(queue.Empty):
-                return self._queue.get(timeout=_QUIET)
+                return self._queue.get(timeout=_QUIET - READY)
             # Whoever waits goes first: it may be the last snapshot before the end.
             self._session.tidy(wanted=lambda: not self._queue.empty())
         return self._queue.get(timeout=idle)
@@ -117,7 +124,9 @@ class _Worker:
         with suppress(ValueError, OSError):
             for line in self._requests:
                 message = json.loads(line)
-                if "cancel" in message:
+                if "prepare" in message:
+                    self._queue.put(message)
+                elif "cancel" in message:
                     if (event := self._cancelled.get(message["cancel"])) is not None:
                         event.set()
                 else:
@@ -127,6 +136,11 @@ class _Worker:
         # Whoever asked is gone. A store that hangs must not keep this process for ever.
         threading.Event().wait(_GRACE)
         os._exit(1)
+
+    def _prepare(self, request: Mapping[str, Any]) -> None:
+        # What is wrong stays wrong until the capture, which says it.
+        with suppress(StorageError, OSError):
+            self._session.prepare(request)
 
     def _answer(self, message: Mapping[str, Any]) -> None:
         number = message["id"]

@@ -371,6 +371,7 @@ class Workspace:
             interval=self._interval,
             journal=self.state / "journal.sqlite",
             capture=self._capturer.capture,
+            prepare=self._capturer.prepare,
             tell=self._standing.hear,
         )
         with self._lock:

@@ -99,12 +99,12 @@ class LocalStore(Store):
             names = self._names(path)
             start = bisect_right(names, cursor) if cursor else 0
             chosen = names[start : start + limit]
-            entries = []
+            entries, directory = [], str(path)
             for name in chosen:
                 # Somebody may delete a file between the listing and the look at it.
                 with suppress(FileNotFoundError):
-                    child = path / name
-                    entries.append(self._entry(join(key, name), child, child.lstat()))
+                    child = f"{directory}/{name}"  # a Path costs as much as the look
+                    entries.append(self._entry(join(key, name), child, os.lstat(child)))
             more = start + limit < len(names)
             return Page(tuple(entries), chosen[-1] if more else None)
 
@@ -358,7 +358,7 @@ class LocalStore(Store):
             path = contained(self.root, _relative(path.resolve(), self.root, key))
         return path
 
-    def _entry(self, key: str, path: Path, status: os.stat_result) -> Entry:
+    def _entry(self, key: str, path: str | Path, status: os.stat_result) -> Entry:
         link = None
         if stat.S_ISLNK(status.st_mode):
             link = os.readlink(path)

@@ -11,7 +11,7 @@ import os
 import shutil
 
 import pytest
-from faults import READS, Fault
+from faults import READS, WRITES, Fault
 from history import forget, packs, write_snapshot
 
 from jupyter_storage.snapshots.capture import Changes, Memory, take
@@ -21,6 +21,7 @@ from jupyter_storage.snapshots.repository.marks import Marks
 from jupyter_storage.snapshots.repository.times import now
 from jupyter_storage.snapshots.restore import restore
 from jupyter_storage.snapshots.retention import parse_policy
+from jupyter_storage.snapshots.session import Session
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -259,6 +260,50 @@ def test_at_any_write(bench, monkeypatch, scene, how):
 def test_at_any_look(bench, monkeypatch, scene, how):
     work, done = scene(bench, monkeypatch)
     bench.sweep(work, how, verbs=READS, done=done)
+
+
+@pytest.mark.parametrize(
+    ("how", "verbs"),
+    [("before", WRITES), ("after", WRITES), ("lost", WRITES), ("down", WRITES), ("before", READS)],
+)
+def test_two_increments_with_a_lock_that_is_there_before(bench, monkeypatch, how, verbs):
+    project = project_of(bench)
+    made(bench)
+    base = take(bench.open(), project, tags=TAGS)
+    acknowledge(bench, base, project)
+    contents = [bench.acknowledged[base.record.id]]
+    for name in ("sub/file1", "sub/deep/new"):
+        (project / name).write_bytes(b"changed" * 900)
+        contents.append(contents[-1] | {str(project / name)[1:]: b"changed" * 900})
+    bench.keep()
+    state = bench.base / "state"
+    request = {
+        "uri": bench.store.uri,
+        "options": {},
+        "password_file": str(bench.base / "password"),
+        "state": str(state),
+        "project": str(project),
+        "tags": TAGS,
+        "lineage": TAGS,
+        "excluded": [],
+        "gitignore": True,
+        "force": False,
+        "bandwidth": 0,
+    }
+    (bench.base / "password").write_text(PASSWORDS[0])
+
+    def work(fault):
+        shutil.rmtree(state, ignore_errors=True)
+        opened = "jupyter_storage.snapshots.session.open_store"
+        monkeypatch.setattr(opened, lambda uri, options: bench.faulty(fault))
+        session, tree = Session(), base.tree
+        for name, content in zip(("sub/file1", "sub/deep/new"), contents[1:], strict=True):
+            session.prepare(request)
+            taken = session.take(request | {"base": tree, "dirty": [(name, False)]})
+            bench.acknowledged[taken.record.id], tree = content, taken.tree
+        session.close()
+
+    bench.sweep(work, how, verbs=verbs)
 
 
 @pytest.mark.parametrize("how", HOWS)

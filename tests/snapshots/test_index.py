@@ -34,7 +34,8 @@ def test_opening_stays_fast_after_a_thousand_snapshots(open_repository, store, r
         for number in range(1000):
             write_snapshot(repository, number)
             repository.merge_index(hold)
-            assert index_files(store) <= 33
+            # Those that have grown wait for others of their size.
+            assert index_files(store) <= 33 + number // 500
     fresh = open_repository()
     start = time.process_time()
     fresh.refresh()
@@ -68,7 +69,7 @@ def test_nothing_is_merged_while_somebody_else_is_at_work(open_repository, store
 
 
 def test_large_index_files_are_not_written_again(open_repository, store, restic, monkeypatch):
-    monkeypatch.setattr("jupyter_storage.snapshots.repository.merging._SMALL", 60)
+    monkeypatch.setattr("jupyter_storage.snapshots.repository.merging._SIZES", (60,))
     repository = open_repository()
     written = set()
     with repository.lock() as hold:

@@ -34,6 +34,7 @@ class Run:
 
     def __init__(self, project, state, repository, capture=None):
         self.wanted, self.told, self.error = [], [], None
+        self.prepared = []
         self._repository, self._memory = repository, Memory(repository)
         self.project = project
         self.syncer = Syncer(
@@ -43,6 +44,7 @@ class Run:
             gitignore=True,
             interval=0.2,
             capture=capture or self._capture,
+            prepare=lambda: self.prepared.append(time.monotonic()),
             tell=self.told.append,
         )
 
@@ -97,6 +99,18 @@ def test_the_first_look_is_at_everything_and_then_at_what_changed(start, project
     # On a machine that is very busy, events may be late: then it is a look at everything.
     changes = next(each.changes for each in reversed(run.wanted) if each.changes is not None)
     assert [mark for mark, _ in changes.marks] == ["sub/a"]
+
+
+def test_a_capture_is_prepared_while_it_waits_for_quiet(start, project):
+    run = start()
+    run.idle()
+    run.prepared.clear()
+    (project / "a").write_text("a")
+    run.wait(lambda told: told.record and told.record.files == 1)
+    told = len(run.prepared)
+    assert told >= 1
+    run.syncer.now().result(30)
+    assert len(run.prepared) == told
 
 
 def test_whoever_asks_gets_a_look_at_everything(start, project):
@@ -195,7 +209,7 @@ def test_a_scan_takes_a_bounded_share_of_a_core(start, project):
     run = start()
     record = run.idle().record
     assert run.syncer._period(record) == 300
-    assert run.syncer._period(type(record)(**{**fields(record), "files": 1_000_000})) == 4000
+    assert run.syncer._period(type(record)(**{**fields(record), "files": 1_000_000})) == 2000
 
 
 def fields(record):

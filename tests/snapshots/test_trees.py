@@ -15,11 +15,13 @@ from jupyter_storage.snapshots.repository.names import quote, unquote
 from jupyter_storage.snapshots.repository.polynomial import is_irreducible, random_polynomial
 from jupyter_storage.snapshots.repository.times import from_text, to_text
 from jupyter_storage.snapshots.repository.tree import (
+    decode_node,
     decode_tree,
     encode_tree,
     from_go_mode,
     link_target,
     node_name,
+    spelled_nodes,
     to_go_mode,
 )
 
@@ -205,3 +207,25 @@ def test_restic_restores_any_name(tmp_path_factory, make_restic, names):
     out = base / "out" / (base / "project").relative_to("/")
     assert tree_of(out) == tree_of(base / "project")
     restic.check()
+
+
+@given(st.lists(NAMES, max_size=8, unique=True), st.booleans())
+def test_a_tree_that_is_taken_apart_and_put_together_is_the_same(names, attributes):
+    nodes = [
+        {"name": quote(os.fsdecode(name)), "type": "file", "inode": 7, "content": ["ab"]}
+        for name in names
+    ]
+    if attributes and nodes:
+        found = [{"name": "user.a", "value": "eA=="}, {"name": "user.b", "value": "eQ=="}]
+        nodes[0]["extended_attributes"] = found
+    content = encode_tree(nodes)
+    apart = spelled_nodes(content)
+    assert [decode_node(text) for text in apart.values()] == decode_tree(content)
+    assert set(apart) == {os.fsdecode(name) for name in names}
+    assert encode_tree([], apart.items()) == content
+
+
+def test_a_broken_tree_cannot_be_taken_apart():
+    for content in (b"", b'{"nodes":[{"name":"a', b'{"nodes":[{"name":x}]}\n', b"\xff"):
+        with pytest.raises(ChecksumMismatch):
+            spelled_nodes(content)

@@ -108,7 +108,7 @@ class TwoMachines(RuleBasedStateMachine):
             tags=heading.tags,
             lineage=heading.lineage,
             force=heading.joins,
-            records=machine.root / "state/locks",
+            lock=repository.lock(records=machine.root / "state/locks", patient=True),
         )
         machine.line.captured(record, heading)
         machine.heading = None

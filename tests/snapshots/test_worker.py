@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from oracle import PASSWORD
 
-from jupyter_storage.errors import Cancelled, NotFound, StorageError
+from jupyter_storage.errors import Cancelled, Conflict, NotFound, StorageError
 from jupyter_storage.snapshots import child as children
 from jupyter_storage.snapshots.child import Child
+from jupyter_storage.snapshots.repository import Repository
 
 pytestmark = pytest.mark.usefixtures("restic")
 
@@ -180,6 +181,7 @@ SERVER = """
 import json, sys, threading
 from pathlib import Path
 from jupyter_storage.snapshots.child import Child
+from jupyter_storage.snapshots.repository import Repository
 child = Child(Path(sys.argv[1]))
 request = json.loads(sys.argv[2])
 child.capture(request, threading.Event())
@@ -212,3 +214,57 @@ def is_zombie(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def locks_in(store):
+    path = store.root / "locks"
+    return set(os.listdir(path)) if path.is_dir() else set()
+
+
+def test_one_that_is_prepared_holds_the_lock_that_the_next_snapshot_uses(
+    make_child, request_of, project, store
+):
+    child = make_child()
+    base = child.capture(request_of(), NEVER)
+    (project / "a").write_text("a")
+    child.prepare(request_of())
+    wait_for(lambda: locks_in(store))
+    (held,) = locks_in(store)
+    # The wait that a lock asks for goes by meanwhile.
+    time.sleep(0.5)
+    assert locks_in(store) == {held}
+    taken = child.capture(request_of(base=base.tree, dirty=[("a", False)]), NEVER)
+    assert taken.record.files == 1
+    assert locks_in(store) == set()
+
+
+def test_a_lock_that_nobody_uses_is_given_back(make_child, request_of, store):
+    child = make_child()
+    child.capture(request_of(), NEVER)
+    child.prepare(request_of())
+    wait_for(lambda: locks_in(store))
+    wait_for(lambda: not locks_in(store))
+    assert child.pid is not None
+
+
+def test_one_that_is_killed_while_prepared_leaves_a_lock_that_the_next_removes(
+    make_child, request_of, project, store
+):
+    child = make_child()
+    child.prepare(request_of())
+    wait_for(lambda: locks_in(store))
+    os.kill(child.pid, signal.SIGKILL)
+    wait_for(lambda: child.pid is None)
+    (project / "a").write_text("a")
+    assert child.capture(request_of(), NEVER).record.files == 1
+    assert locks_in(store) == set()
+
+
+def test_what_cannot_be_prepared_is_told_by_the_snapshot(make_child, request_of, store, restic):
+    child = make_child()
+    child.capture(request_of(), NEVER)
+    with Repository.open(store, PASSWORD).lock(exclusive=True):
+        child.prepare(request_of())
+        with pytest.raises(Conflict, match="locked"):
+            child.capture(request_of(), NEVER)
+    assert child.capture(request_of(), NEVER).record.files == 0

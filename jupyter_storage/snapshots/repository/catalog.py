@@ -45,6 +45,11 @@ class Catalog:
     ----------
     files : Files
         Of the repository.
+
+    Attributes
+    ----------
+    learned : int
+        How many index files of others were learned of.
     """
 
     def __init__(self, files: Files) -> None:
@@ -52,6 +57,7 @@ class Catalog:
         self._index = Index()
         self._known: dict[str, IndexFile] = {}
         self._lock = threading.RLock()
+        self.learned = 0
 
     def __contains__(self, blob: tuple[BlobType, bytes]) -> bool:
         return blob in self._index
@@ -117,6 +123,7 @@ class Catalog:
                 for pack, blobs in packs:
                     self._index.add(pack, blobs)
                 self._learn(name, packs)
+                self.learned += 1
 
     def confirm(self) -> None:
         """Make sure that nobody took away packs since :meth:`refresh`.

@@ -29,7 +29,7 @@ from jupyter_storage.errors import Conflict, NotFound, StorageError
 from jupyter_storage.snapshots.repository.crypto import user_name
 from jupyter_storage.snapshots.repository.times import from_text, now, to_text
 
-__all__ = ["Hold", "hold_lock"]
+__all__ = ["Hold", "elapsed", "hold_lock"]
 
 _WAIT = 0.2  # seconds until a lock written at the same moment is surely seen
 _REFRESH = 5 * 60.0
@@ -120,11 +120,11 @@ class _Lock:
         self._files, self._exclusive, self._records = files, exclusive, records
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
-        self._renewed = _elapsed()
+        self._renewed = elapsed()
         self._record: int | None = None
         self._renewal = threading.Lock()
         self.identifier = self._write()
-        self._look_at: float | None = _elapsed() + _WAIT
+        self._look_at: float | None = elapsed() + _WAIT
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._renew, name="lock renewal", daemon=True)
@@ -133,7 +133,7 @@ class _Lock:
     def look_again(self) -> None:
         """See the lock of whoever looked before ours was there: by now it is visible."""
         if self._look_at is not None:
-            time.sleep(max(0.0, self._look_at - _elapsed()))
+            time.sleep(max(0.0, self._look_at - elapsed()))
             with self._renewal:
                 _look(self._files, self._exclusive, ours=frozenset({self.identifier}))
             self._look_at = None
@@ -143,7 +143,7 @@ class _Lock:
         self.fence()
 
     def fence(self) -> None:
-        if _elapsed() - self._renewed > _STALE / 10**9 - 60:
+        if elapsed() - self._renewed > _STALE / 10**9 - 60:
             raise Conflict(
                 "The repository's lock could not be renewed for half an hour",
                 hint="Check the connection to the store; the next snapshot starts afresh.",
@@ -190,7 +190,7 @@ class _Lock:
                 "gid": os.getgid(),
             },
         )
-        self._renewed = _elapsed()
+        self._renewed = elapsed()
         if self._records is not None:
             self._records.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self._records / identifier
@@ -204,7 +204,7 @@ class _Lock:
             os.close(record)
 
 
-def _elapsed() -> float:
+def elapsed() -> float:
     """Seconds, also those in which the machine slept: others' clocks go on."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 

@@ -19,7 +19,9 @@ from jupyter_storage.snapshots.repository.packs import PackedBlob
 __all__ = ["merge_index"]
 
 _MOST_SMALL = 32
-_SMALL = MOST_BLOBS // 2  # blobs; a file with more stays as it is
+# Blobs; a file with more than the last of these stays as it is. Files are merged with others of
+# their size, so that no blob is written anew for each few that come.
+_SIZES = (MOST_BLOBS // 100, MOST_BLOBS // 10, MOST_BLOBS // 2)
 _AT_ONCE = 8
 
 
@@ -40,7 +42,11 @@ def merge_index(files: Files, catalog: Catalog, hold: Hold) -> int:
         Number of files that are gone.
     """
     known = catalog.known
-    small = [name for name, file in known.items() if file.blobs < _SMALL]
+    small: list[str] = []
+    for size in _SIZES:
+        small = [name for name, file in known.items() if file.blobs < size]
+        if len(small) > _MOST_SMALL:
+            break
     if len(small) <= _MOST_SMALL or not hold.alone():
         return 0
     # Left twice by a crash: large files have it already.

@@ -195,6 +195,11 @@ class Repository:
         """IDs of the index files that are known."""
         return frozenset(self._catalog.known)
 
+    @property
+    def learned(self) -> int:
+        """How many index files of others were learned of."""
+        return self._catalog.learned
+
     def has_blob(self, kind: BlobType, identifier: str | bytes) -> bool:
         """Whether a blob is in the repository, or on its way."""
         raw = bytes.fromhex(identifier) if isinstance(identifier, str) else identifier

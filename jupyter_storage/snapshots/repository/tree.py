@@ -12,6 +12,7 @@ import json
 import re
 import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypedDict
 
@@ -22,12 +23,14 @@ __all__ = [
     "Attribute",
     "Line",
     "Node",
+    "decode_node",
     "decode_tree",
     "encode_tree",
     "find",
     "from_go_mode",
     "link_target",
     "node_name",
+    "spelled_nodes",
     "to_go_json",
     "to_go_mode",
 ]
@@ -84,8 +87,12 @@ _TYPES = {
 }
 _BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
 
+_STRING = json.JSONDecoder().raw_decode
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")
+
+_BEGIN, _BETWEEN, _END = '{"nodes":[{"name":', '},{"name":', "}]}\n"
+_ATTRIBUTES = '"extended_attributes":'
 
 _HTML = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
@@ -151,6 +158,37 @@ def decode_tree(data: bytes) -> list[Node]:
         "A directory in the repository cannot be read",
         hint="Check the repository with 'restic check --read-data'.",
     )
+
+
+def spelled_nodes(data: bytes) -> dict[str, str]:
+    """Take a tree apart without decoding it.
+
+    Most nodes of a directory go into its next tree as they are: then it need not be known what is
+    in them.
+
+    Returns
+    -------
+    dict
+        The JSON of each node, by its name as the file system has it.
+
+    Raises
+    ------
+    ChecksumMismatch
+        If it is no tree.
+    """
+    with suppress(ValueError):
+        text = data.decode()
+        # No text in JSON holds a bare quotation mark; but extended attributes have names as well.
+        if text.startswith(_BEGIN) and text.endswith(_END) and _ATTRIBUTES not in text:
+            pieces = text[len(_BEGIN) : -len(_END)].split(_BETWEEN)
+            return {unquote(_STRING(piece)[0]): f'{{"name":{piece}}}' for piece in pieces}
+    return {node_name(node): to_go_json(_whole(node)) for node in decode_tree(data)}
+
+
+def decode_node(text: str) -> Node:
+    """Decode what :func:`spelled_nodes` gives."""
+    node: Node = json.loads(text)
+    return node
 
 
 def node_name(node: Node) -> str:
