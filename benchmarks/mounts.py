@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,11 +25,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from servers import S3_ENVIRONMENT, make_s3_bucket, s3_server
 
+from jupyter_storage.mounts.mounters import BUILT_IN
 from jupyter_storage.mounts.mounts import Mounts
 
 BUCKET = "benchmark"
 MIB = 2**20
-MOUNTERS = ("built-in",)
+MOUNTERS = ("built-in", "rclone", "s3fs")
 
 
 def main() -> None:
@@ -42,10 +44,11 @@ def main() -> None:
         make_s3_bucket(endpoint, BUCKET)
         _fill(endpoint, size)
         mounts = Mounts(Path(name) / "state")
-        targets = {mounter: Path(name) / mounter for mounter in MOUNTERS}
+        mounters = [each for each in MOUNTERS if each == BUILT_IN or shutil.which(each)]
+        targets = {mounter: Path(name) / mounter for mounter in mounters}
         try:
-            for target in targets.values():
-                mounts.mount(target, f"s3://{BUCKET}", {})
+            for mounter, target in targets.items():
+                mounts.mount(target, f"s3://{BUCKET}", {}, mounter=mounter)
             seconds: dict[str, list[float]] = {"cp": []}
             for _ in range(options.runs):
                 seconds["cp"].append(_copied())

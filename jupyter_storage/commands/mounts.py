@@ -31,6 +31,11 @@ def _configure_mount(parser: argparse.ArgumentParser) -> None:
         "--cached", action="store_true", help="write to this machine first, upload after the close"
     )
     parser.add_argument("--read-only", action="store_true", help="take no writes")
+    parser.add_argument(
+        "--mounter",
+        metavar="NAME",
+        help="built-in, rclone, mountpoint-s3, gcsfuse or s3fs; else one is chosen",
+    )
 
 
 def _mount(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -39,6 +44,7 @@ def _mount(arguments: argparse.Namespace, context: Context) -> Outcome:
         Path(arguments.target).expanduser(),
         read_only=arguments.read_only,
         cached=arguments.cached,
+        mounter=arguments.mounter,
     )
     text = f"{record.uri} is mounted at {record.target} ({record.mounter}: {record.reason})"
     return Outcome(Record(record, text=text))

@@ -58,6 +58,7 @@ class Mounts:
         *,
         read_only: bool = False,
         cached: bool = False,
+        mounter: str | None = None,
     ) -> MountRecord:
         """Mount, or say that it is mounted already.
 
@@ -71,6 +72,8 @@ class Mounts:
         read_only : bool
         cached : bool
             Whether files are written here first, and uploaded after they are closed.
+        mounter : str, optional
+            Name of the one to use; else one that can is chosen.
 
         Raises
         ------
@@ -90,7 +93,7 @@ class Mounts:
                 path=path,
                 hint=f"Unmount it first: jupyter storage unmount {path}.",
             )
-        mounter, reason = choose(path)
+        mounter, reason = choose(path, uri, cached=cached and not read_only, wanted=mounter)
         _prepare(path)
         created = datetime.now(timezone.utc).isoformat()
         request = Request(path, uri, dict(options), read_only, cached, mounter, reason, created)
@@ -182,7 +185,7 @@ class Mounts:
         (directory / STOP).touch()
         deadline = time.monotonic() + PATIENCE
         # What was written has arrived when the processes have ended.
-        while is_mounted(path) or any(map(_is_alive, _pids(directory).values())):
+        while is_mounted(path) or any(_is_alive(pid, path) for pid in _pids(directory).values()):
             reason = detach(path, lazily=force) if is_mounted(path) else None
             if reason is not None:
                 (directory / STOP).unlink(missing_ok=True)
@@ -211,7 +214,7 @@ class Mounts:
                 # Somebody was unmounting it.
                 with suppress(StorageError):
                     self.unmount(Path(request.target))
-            elif not _is_alive(_pids(directory).get("supervisor")):
+            elif not _is_alive(_pids(directory).get("supervisor"), request.target):
                 with suppress(StorageError):
                     self._start(directory, request)
         return self.all()
@@ -325,7 +328,7 @@ def _pids(directory: Path) -> dict[str, int]:
         return {}
 
 
-def _is_alive(pid: int | None) -> bool:
+def _is_alive(pid: int | None, target: str) -> bool:
     """Whether a process of ours has this number: numbers are used again."""
     if pid is None:
         return False
@@ -333,4 +336,4 @@ def _is_alive(pid: int | None) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return b"jupyter_storage.mounts." in words
+    return b"jupyter_storage.mounts." in words or os.fsencode(target) in words.split(b"\0")

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from jupyter_storage.errors import StorageError
 from jupyter_storage.mounts.cache import cache_directory
+from jupyter_storage.mounts.programs import PROGRAMS
 from jupyter_storage.mounts.requests import FAILED, Request
 from jupyter_storage.mounts.table import detach, is_mounted
 from jupyter_storage.redact import RedactingFilter, redact
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.retrying import RetryingStore
+from jupyter_storage.stores.store import Store
 
 __all__ = ["main"]
 
@@ -35,6 +37,19 @@ def main(directory: Path) -> int:
         fields = {"kind": error.kind, "message": redact(error.message), "hint": redact(error.hint)}
         (directory / FAILED).write_text(json.dumps(fields), "utf-8")
         return 1
+    if is_mounted(request.target):
+        # What is left of the one before. It stays until now, because what is written while nothing
+        # is mounted would land in the directory below, and be hidden.
+        detach(request.target, lazily=True)
+    if request.mounter in PROGRAMS:
+        store.close()
+        start = PROGRAMS[request.mounter].start(request, directory)
+        # It takes the place of this process: whoever looks after it sees no difference.
+        os.execvpe(start.arguments[0], start.arguments, dict(start.environment))  # noqa: S606
+    return _serve(request, store, directory)
+
+
+def _serve(request: Request, store: Store, directory: Path) -> int:
     if find_library(_FUSE3):
         os.environ.setdefault("FUSE_LIBRARY_NAME", _FUSE3)
     # The library is loaded with the module, and is not there on every machine.
@@ -59,10 +74,6 @@ def main(directory: Path) -> int:
     }
     if os.getuid() == 0:
         options["allow_other"] = True
-    if is_mounted(request.target):
-        # What is left of the one before. It stays until now, because what is written while nothing
-        # is mounted would land in the directory below, and be hidden.
-        detach(request.target, lazily=True)
     # Who answers the kernel is not to wait for who fetches what comes next.
     sys.setswitchinterval(0.0005)
     Kernel(operations, request.target, **options)

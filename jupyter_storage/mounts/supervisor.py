@@ -38,7 +38,7 @@ def main(directory: Path) -> int:
             return 0
         if time.monotonic() - began > LASTING:
             failures = 0
-        if failures == 0 and (directory / FAILED).exists():
+        if failures == 0 and not is_mounted(request.target):
             # It never worked: whoever asked for it is told, and nothing is left behind.
             return 1
         time.sleep(PAUSES[min(failures, len(PAUSES) - 1)])

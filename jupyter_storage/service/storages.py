@@ -97,7 +97,13 @@ class Storages(Base):
         return self._jobs.start("delete", names, None, work)
 
     def mount(
-        self, path: str, target: Path, *, read_only: bool = False, cached: bool = False
+        self,
+        path: str,
+        target: Path,
+        *,
+        read_only: bool = False,
+        cached: bool = False,
+        mounter: str | None = None,
     ) -> MountRecord:
         """Mount object storage, or a tier, at a directory; see :meth:`Mounts.mount`.
 
@@ -107,6 +113,7 @@ class Storages(Base):
             ``tier:relative/path``, a URI or a local path.
         target : Path
         read_only, cached : bool
+        mounter : str, optional
         """
         from jupyter_storage.storages.reach import reach
 
@@ -120,6 +127,7 @@ class Storages(Base):
             reached.options,
             read_only=read_only or reached.read_only,
             cached=cached,
+            mounter=mounter,
         )
 
     @property

@@ -15,7 +15,7 @@ from jupyter_storage.stores.opening import open_store
 
 def _why_not() -> str | None:
     try:
-        choose("here")
+        choose("here", "s3://bucket")
     except Unsupported as error:
         return error.message
     return None

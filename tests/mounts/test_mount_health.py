@@ -80,6 +80,6 @@ def test_unmounting_by_hand_is_not_undone(mounts, target):
 def test_without_fuse_the_way_out_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(mounters, "DEVICE", tmp_path / "no-fuse")
     with pytest.raises(Unsupported, match="there is no") as caught:
-        mounters.choose("/target")
+        mounters.choose("/target", "s3://bucket")
     assert "mode: COPY" in caught.value.hint
     assert "sync" in caught.value.hint
