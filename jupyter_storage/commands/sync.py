@@ -17,7 +17,7 @@ from jupyter_storage.transfers.sync import SyncOptions
 __all__ = ["COMMANDS"]
 
 _NAMED = 5  # files that a question names
-_MARKS = {"copy": "+", "replace": "*", "delete": "-"}
+_MARKS = {"copy": "+", "replace": "*", "move": ">", "delete": "-"}
 _COLUMNS = (
     Column("action", "action"),
     Column("path", "path"),
@@ -41,6 +41,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--ignore-errors", action="store_true", help="delete even where files were not copied"
+    )
+    parser.add_argument(
+        "--track-moves",
+        action="store_true",
+        help="rename in DST what SRC has under another name now; with --delete",
     )
     parser.add_argument(
         "--checksum", action="store_true", help="compare contents, not times; reads much"
@@ -78,6 +83,7 @@ class _Totals:
     files: int = 0
     size: int = 0
     replaced: int = 0
+    moved: int = 0
     deleted: int = 0
     lost: int = 0
     examples: list[str] = field(default_factory=list)
@@ -91,6 +97,8 @@ class _Totals:
             self.lost += change.size or 0
             if len(self.examples) < _NAMED:
                 self.examples.append(change.path)
+        elif change.action == "move":
+            self.moved += 1
         else:
             self.files += 1
             self.size += change.size or 0
@@ -103,6 +111,8 @@ class _Totals:
         text = f"Would copy {plural(self.files, 'file')}, {human_size(self.size)}"
         if self.replaced:
             text += f", {self.replaced:,} of them in place of another"
+        if self.moved:
+            text += f"; would move {plural(self.moved, 'file')} inside of the destination"
         if self.deleted:
             text += f"; would delete {self.loss()}"
         return text
@@ -121,8 +131,10 @@ def _sync(arguments: argparse.Namespace, context: Context) -> Outcome:
         excludes=tuple(arguments.exclude),
         ignore_errors=arguments.ignore_errors,
         verify=arguments.verify,
+        track_moves=arguments.track_moves,
     )
-    if (arguments.ignore_errors or arguments.max_delete != (None, None)) and not options.delete:
+    needing = arguments.ignore_errors or arguments.track_moves
+    if (needing or arguments.max_delete != (None, None)) and not options.delete:
         raise refuse("Without --delete nothing is deleted", "Add --delete, or leave this out.")
 
     def found() -> Iterator[SyncChange | Failure]:
@@ -161,7 +173,8 @@ def _shown(found: Iterator[SyncChange | Failure], context: Context) -> Iterator[
 
 
 def _line(record: Record) -> str:
-    return f"{_MARKS[record.action]} {human_size(record.size):>9}  {clean(record.path)}"
+    line = f"{_MARKS[record.action]} {human_size(record.size):>9}  {clean(record.path)}"
+    return f"{line} (from {clean(record.origin)})" if record.origin else line
 
 
 def _confirmed(totals: _Totals, destination: str, context: Context) -> bool:

@@ -59,11 +59,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class SyncChange:
-    """One thing that a sync would do; ``size`` is what is copied, or lost."""
+    """One thing that a sync would do; ``size`` is what is copied, moved or lost.
 
-    action: Literal["copy", "replace", "delete"]
+    Attributes
+    ----------
+    origin : str or None
+        Where what would be moved is now.
+    """
+
+    action: Literal["copy", "replace", "move", "delete"]
     path: str
     size: int | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

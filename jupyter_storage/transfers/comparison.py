@@ -57,6 +57,8 @@ class Comparison:
         Files on each side, so far.
     complete : bool
         Whether all of the source could be listed, so far.
+    keeps_times : bool
+        Whether a file at the target has the time of its source.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Comparison:
         self._cancel = cancel
         # A directory keeps the time that a file is given, so that another time is another file.
         # A bucket says when the file came: later than the source was modified, if it is the same.
-        self._keeps_times = target.store.local_path("") is not None
+        self.keeps_times = target.store.local_path("") is not None
         self._unlisted: list[StorageError] = []
         self.unchanged = self.sources = self.targets = 0
         self.complete = True
@@ -135,7 +137,7 @@ class Comparison:
             yield self._step(pair, "copy")
         elif self._checksum:
             yield self._step(pair, "compare")
-        elif is_newer(source, target) or (self._keeps_times and is_newer(target, source)):
+        elif is_newer(source, target) or (self.keeps_times and is_newer(target, source)):
             yield self._step(pair, "copy")
         else:
             self.unchanged += 1

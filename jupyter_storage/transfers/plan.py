@@ -18,9 +18,19 @@ from jupyter_storage.errors import (
 from jupyter_storage.paths import clean_key, is_below, join
 from jupyter_storage.records import ConflictPolicy, Entry, Failure
 
-__all__ = ["SKIPPED", "Action", "Landing", "Recall", "Step", "is_newer", "landings", "plan"]
+__all__ = [
+    "SKIPPED",
+    "Action",
+    "Landing",
+    "Recall",
+    "Step",
+    "have_one_time",
+    "is_newer",
+    "landings",
+    "plan",
+]
 
-Action = Literal["copy", "link", "directory", "skip", "compare"]
+Action = Literal["copy", "link", "directory", "skip", "compare", "move"]
 
 SKIPPED = "Skipped"
 """Kind of a :class:`Failure` that is listed but makes no transfer fail."""
@@ -40,10 +50,13 @@ class Step:
     source_key, target_key : str
     entry : Entry
         The source as it was listed.
-    action : {'copy', 'link', 'directory', 'skip', 'compare'}
-        ``compare``: copy it if its content is another one.
+    action : {'copy', 'link', 'directory', 'skip', 'compare', 'move'}
+        ``compare``: copy it if its content is another one. ``move``: the target has it under
+        another name.
     replaces : Entry or None
         What is at the target now, where it is known.
+    origin : str or None
+        Of a move: its key at the target until now.
     """
 
     source_key: str
@@ -51,6 +64,7 @@ class Step:
     entry: Entry
     action: Action
     replaces: Entry | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +252,13 @@ def is_newer(entry: Entry, there: Entry) -> bool:
     if entry.modified is None or there.modified is None:
         return True
     return entry.modified - there.modified > _SAME_TIME
+
+
+def have_one_time(entry: Entry, there: Entry) -> bool:
+    """Whether both are known to have been modified at the same time."""
+    if entry.modified is None or there.modified is None:
+        return False
+    return abs(entry.modified - there.modified) <= _SAME_TIME
 
 
 _MOVE = "Rename or remove one of the two."

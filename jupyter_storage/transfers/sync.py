@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -20,7 +20,7 @@ from jupyter_storage.transfers.comparison import Comparison, Surplus
 from jupyter_storage.transfers.contents import have_one_content
 from jupyter_storage.transfers.journal import Journal
 from jupyter_storage.transfers.places import Place, failure
-from jupyter_storage.transfers.plan import SKIPPED
+from jupyter_storage.transfers.plan import SKIPPED, Step
 from jupyter_storage.transfers.progress import Meter
 from jupyter_storage.transfers.streams import check_cancelled, tried
 from jupyter_storage.transfers.tasks import AHEAD, HELD, Task, Transfer, going_on, threads_for
@@ -51,6 +51,8 @@ class SyncOptions:
         Whether it is also deleted where files could not be copied.
     verify : bool
         Whether what was copied is compared with its source afterwards.
+    track_moves : bool
+        Whether what only has another name now is renamed at the target; with ``delete`` alone.
     kept : sequence of str
         Names at the target that are left alone.
     """
@@ -63,6 +65,7 @@ class SyncOptions:
     excludes: Sequence[str] = ()
     ignore_errors: bool = False
     verify: bool = False
+    track_moves: bool = False
     kept: Sequence[str] = ()
 
 
@@ -77,7 +80,7 @@ def changes(
         As :func:`synchronize`.
     """
     comparison = _compared(source, target, options, cancel)
-    for found in comparison:
+    for found in _found(comparison, options, cancel):
         if isinstance(found, Failure):
             yield found
         elif isinstance(found, Surplus):
@@ -92,7 +95,10 @@ def changes(
                 continue
             replaced = found.replaces is not None
             size = found.entry.size
-            yield SyncChange("replace" if replaced else "copy", there.path, size)
+            if found.origin is not None:
+                yield SyncChange("move", there.path, size, target.label + found.origin)
+            else:
+                yield SyncChange("replace" if replaced else "copy", there.path, size)
     if options.delete:
         _refuse_nothing(comparison)
 
@@ -153,13 +159,15 @@ def synchronize(
 
         def tasks() -> Iterator[Task]:
             told = 0
-            for found in comparison:
+            for found in _found(comparison, options, cancel):
                 if isinstance(found, Failure):
                     meter.fail(found)
                 elif isinstance(found, Surplus):
                     surplus.add(found.entry)
                 else:
-                    if found.action not in {"directory", "compare"}:
+                    if found.action == "move":
+                        meter.plan(0)
+                    elif found.action not in {"directory", "compare"}:
                         meter.plan(found.entry.size or 0)
                     yield Task(source, target, found)
                 if comparison.unchanged - told >= _TOLD:
@@ -221,6 +229,16 @@ def _compared(
         kept=options.kept,
         cancel=cancel,
     )
+
+
+def _found(
+    comparison: Comparison, options: SyncOptions, cancel: threading.Event
+) -> Iterable[Step | Surplus | Failure]:
+    if not (options.track_moves and options.delete):
+        return comparison
+    from jupyter_storage.transfers.moves import with_moves
+
+    return with_moves(comparison, cancel)
 
 
 class _Surplus:

@@ -8,7 +8,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jupyter_storage.errors import AlreadyExists, Cancelled, InvalidRequest, StorageError
+from jupyter_storage.errors import (
+    AlreadyExists,
+    Cancelled,
+    ChecksumMismatch,
+    InvalidRequest,
+    StorageError,
+)
 from jupyter_storage.records import ConflictPolicy, Entry
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.stores.throttled import Bandwidth
@@ -124,7 +130,7 @@ class Transfer:
                 with source.naming():
                     source.store.rename(source.key, target.key, exclusive=self.exclusive)
                 meter.add(step.entry.size or 0)
-            else:
+            elif not self._moved(task):
                 if step.entry.type == "file" and _is_link(step.replaces):
                     # A file would be written through the link, into what it points to.
                     target.store.delete(target.key)
@@ -143,6 +149,25 @@ class Transfer:
             meter.skip()
         else:
             meter.done()
+
+    def _moved(self, task: Task) -> bool:
+        """Rename what the target has under another name; where that fails, it is copied."""
+        origin = task.step.origin
+        if origin is None:
+            return False
+        try:
+            task.target.store.rename(origin, task.step.target_key, exclusive=True)
+            if self.verify:
+                source, target = task.source, task.target
+                verify(
+                    source.at(task.step.source_key), target.at(task.step.target_key), self.cancel
+                )
+        except ChecksumMismatch:
+            raise
+        except StorageError:
+            self.meter.plan(task.step.entry.size or 0, files=0)
+            return False
+        return True
 
     def _remove(self, source: Place) -> None:
         with source.naming():

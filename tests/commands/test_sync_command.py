@@ -127,3 +127,14 @@ def test_what_was_copied_is_verified_on_request(call, data):
     refused = call("cp", "--verify", "-", "shared:pipe")
     assert refused.status == 2
     assert "A pipe cannot be read once more" in refused.err
+
+
+def test_moves_are_shown_and_not_counted_as_deletions(call, data):
+    call("sync", "data", "shared:d")
+    (data / "c.tmp").rename(data / "sub/c.tmp")
+    done = call("sync", "-n", "--delete", "--track-moves", "data", "shared:d")
+    assert done.out == ">       1 B  shared:d/sub/c.tmp (from shared:d/c.tmp)\n"
+    assert "would move 1 file inside of the destination" in done.err
+    done = call("sync", "--delete", "--track-moves", "data", "shared:d")
+    assert done.out.startswith("Synced 1 file")
+    assert call("sync", "--track-moves", "data", "shared:d").status == 2
