@@ -8,27 +8,23 @@ import pytest
 from servers import S3_ENVIRONMENT, make_s3_bucket
 
 from jupyter_storage.errors import Unsupported
-from jupyter_storage.mounts.mounters import choose
+from jupyter_storage.mounts.mounters import BUILT_IN, choose
 from jupyter_storage.mounts.mounts import Mounts
 from jupyter_storage.stores.opening import open_store
 
 
-def _why_not() -> str | None:
+@pytest.fixture(scope="session")
+def fuse():
+    """Skip where nothing can be mounted."""
     try:
-        choose("here", "s3://bucket")
+        choose("here", "s3://bucket", wanted=BUILT_IN)
     except Unsupported as error:
-        return error.message
-    return None
-
-
-WHY_NOT = _why_not()
+        pytest.skip(error.message)
 
 
 @pytest.fixture
-def mounts(tmp_path):
+def mounts(fuse, tmp_path):
     """Mounts of this test alone, taken away at its end."""
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
     made = Mounts(tmp_path / "mounts")
     yield made
     for record in made.all():
@@ -36,10 +32,8 @@ def mounts(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def mounted_bucket(s3_endpoint, tmp_path_factory):
+def mounted_bucket(fuse, s3_endpoint, tmp_path_factory):
     """A bucket in S3 and where it is mounted, for all tests of a module: mounting takes seconds."""
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
     base = tmp_path_factory.mktemp("mounted")
     bucket = f"bucket-{uuid4().hex[:12]}"
     make_s3_bucket(s3_endpoint, bucket)

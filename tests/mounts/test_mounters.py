@@ -12,7 +12,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from conftest import WHY_NOT
 from servers import S3_ENVIRONMENT, make_s3_bucket
 from waiting import eventually
 
@@ -29,10 +28,10 @@ MIB = 2**20
 
 
 @pytest.fixture(scope="module", params=["rclone", "s3fs"])
-def mounted(request, s3_endpoint, tmp_path_factory):
+def mounted(request, fuse, s3_endpoint, tmp_path_factory):
     """A bucket mounted by a program: the mounts, the bucket and the directory."""
-    if WHY_NOT or shutil.which(PROGRAMS[request.param].command) is None:
-        pytest.skip(WHY_NOT or f"{request.param} is not installed")
+    if shutil.which(PROGRAMS[request.param].command) is None:
+        pytest.skip(f"{request.param} is not installed")
     base = tmp_path_factory.mktemp("mounters")
     bucket = f"bucket-{uuid4().hex[:12]}"
     make_s3_bucket(s3_endpoint, bucket)
