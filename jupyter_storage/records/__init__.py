@@ -36,9 +36,11 @@ if TYPE_CHECKING:
         UploadRecord,
     )
     from jupyter_storage.records.trash import RemovalPlan, TrashRecord
+    from jupyter_storage.records.usage import Advice, UsageReport
     from jupyter_storage.records.wire import to_wire
 
 __all__ = [
+    "Advice",
     "ApplyPlan",
     "ApplyStep",
     "Bench",
@@ -74,6 +76,7 @@ __all__ = [
     "UnfinishedUpload",
     "UploadRecord",
     "Usage",
+    "UsageReport",
     "to_wire",
 ]
 
@@ -126,6 +129,10 @@ _MODULES = {
     "trash": (
         "RemovalPlan",
         "TrashRecord",
+    ),
+    "usage": (
+        "Advice",
+        "UsageReport",
     ),
     "wire": ("to_wire",),
 }

@@ -23,6 +23,8 @@ class TierRecord:
         ``hint`` where it is not ok.
     used, free, quota : int or None
         Bytes.
+    full_in_days : float or None
+        When nothing will be left, if it goes on as it did; None where nobody can tell.
     """
 
     name: str
@@ -37,3 +39,4 @@ class TierRecord:
     used: int | None = None
     free: int | None = None
     quota: int | None = None
+    full_in_days: float | None = None

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal
 
+from jupyter_storage.records.usage import Advice
+
 __all__ = [
     "Bench",
     "ConflictPolicy",
@@ -48,6 +50,10 @@ class Plan:
         To be moved.
     conflicts : tuple of str
         Existing targets, at most 1,000 of them; ``conflict_count`` has the true number.
+    seconds : float or None
+        How long it will take at the speed of the last transfer there; None without one.
+    advice : tuple of Advice
+        What speaks against it.
     """
 
     files: int
@@ -55,6 +61,8 @@ class Plan:
     conflicts: tuple[str, ...] = ()
     conflict_count: int = 0
     failures: tuple[Failure, ...] = ()
+    seconds: float | None = None
+    advice: tuple[Advice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

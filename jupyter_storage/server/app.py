@@ -27,6 +27,7 @@ from jupyter_storage.server import (
     transfers,
     trash,
     uploads,
+    usage,
 )
 from jupyter_storage.server.checkpoints import offer_versions
 from jupyter_storage.server.emitter import SCHEMAS, Emitter
@@ -53,6 +54,7 @@ ROUTES: list[tuple[str, type]] = [
         archive,
         transfers,
         trash,
+        usage,
         snapshots,
         openapi,
     )

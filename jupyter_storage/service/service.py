@@ -12,7 +12,6 @@ from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.records import Entry, TierRecord
 from jupyter_storage.service.base import Listener
 from jupyter_storage.service.files import Files, relabel
-from jupyter_storage.service.removal import Removal
 from jupyter_storage.service.snapshots import Snapshots
 from jupyter_storage.service.storages import Storages
 from jupyter_storage.service.transfers import Transfers
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 
-class Service(Files, Removal, Transfers, Snapshots, Storages):
+class Service(Files, Transfers, Snapshots, Storages):
     """Everything that a face can ask for.
 
     All methods block and may be called from several threads; each raises a
@@ -55,11 +54,12 @@ class Service(Files, Removal, Transfers, Snapshots, Storages):
         wait : float, optional
             Seconds after which those that may still answer are said to be ``checking``.
         """
-        return self._health.look(self._locations.tiers.values(), wait=wait)
+        looked = self._health.look(self._locations.tiers.values(), wait=wait)
+        return [self._with_usage(record) for record in looked]
 
     def tier(self, name: str) -> TierRecord:
         """Describe one tier as it is now."""
-        return self._health.look([self._locations.tier(name)])[0]
+        return self._with_usage(self._health.look([self._locations.tier(name)])[0])
 
     def tier_names(self) -> Sequence[str]:
         """Names of the tiers, without looking at any."""
@@ -137,6 +137,7 @@ class Service(Files, Removal, Transfers, Snapshots, Storages):
         """Stop transfers and give back connections. Snapshots are stopped by who started them."""
         if self._started is not None:
             self._started.close()
+        self._stop_counting()
         self._locations.close()
 
     def _upload_target(self, path: str) -> Place:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import NotFound
 from jupyter_storage.records import ConflictPolicy, TransferRecord, to_wire
-from jupyter_storage.service.base import Base
+from jupyter_storage.service.usage import UsageOf
 from jupyter_storage.transfers.places import Place
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Transfers"]
 
 
-class Transfers(Base):
+class Transfers(UsageOf):
     """The service's part that moves bytes."""
 
     def estimate(
@@ -33,13 +33,20 @@ class Transfers(Base):
         into: bool = False,
     ) -> Plan:
         """Say what :meth:`copy` would do, without doing it."""
-        return self._engine.estimate(
-            [self._locations.place(source) for source in sources],
-            self._locations.place(destination),
+        from jupyter_storage.advice import Weighing
+
+        places = [self._locations.place(source) for source in sources]
+        target = self._locations.place(destination)
+        cargo = Weighing()
+        plan = self._engine.estimate(
+            places,
+            target,
             recursive=recursive,
             policy=conflict,
             into=into,
+            inspect=cargo.add,
         )
+        return self._advised(plan, cargo.sum(), places, target)
 
     def copy(
         self,

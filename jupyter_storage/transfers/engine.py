@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -54,8 +54,9 @@ class Engine:
         recursive: bool = False,
         policy: ConflictPolicy = ConflictPolicy.FAIL,
         into: bool = False,
+        inspect: Callable[[Entry], None] | None = None,
     ) -> Plan:
-        """Say what :meth:`copy` would do.
+        """Say what :meth:`copy` would do; ``inspect`` sees each file that would be moved.
 
         Returns
         -------
@@ -81,6 +82,8 @@ class Engine:
                     if step.action != "skip":
                         files += 1
                         size += step.entry.size or 0
+                        if inspect is not None:
+                            inspect(step.entry)
                     if step.replaces is None:
                         continue
                     conflict = route.target.at(step.target_key).path

@@ -27,6 +27,8 @@ RECORDS = {
     "Failure": records.Failure,
     "Plan": records.Plan,
     "Transfer": records.TransferRecord,
+    "Advice": records.Advice,
+    "Usage": records.UsageReport,
     "RemovalPlan": records.RemovalPlan,
     "TrashItem": records.TrashRecord,
     "Upload": records.UploadRecord,
@@ -110,6 +112,7 @@ async def test_answers_are_as_the_document_says(api, tier):
         "uploads": "Uploads",
         "transfers": "Transfers",
         "trash": "Trash",
+        "usage/shared": "Usage",
         "tiers/none": "Error",
     }.items():
         body = json.loads((await api("GET", path)).body)
