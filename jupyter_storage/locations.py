@@ -36,6 +36,15 @@ class Locations:
         self._stores: dict[str, Store] = {}
         self._lock = threading.Lock()
 
+    def configure(self, settings: Settings) -> None:
+        """Go on with other tiers; of those that changed, stores are opened anew."""
+        tiers = build_tiers(settings)
+        with self._lock:
+            for name, tier in self.tiers.items():
+                if tiers.get(name) != tier:
+                    self._stores.pop(tier.uri, None)
+        self.settings, self.tiers = settings, tiers
+
     def tier(self, name: str) -> Tier:
         """Find a tier by its name.
 

@@ -6,7 +6,15 @@ hands it on to kernels, terminals and worker processes.
 """
 
 from jupyter_storage.config.options import JupyterStorage
-from jupyter_storage.config.resolution import key_part, load_config, resolve
+from jupyter_storage.config.resolution import check_tiers, key_part, load_config, resolve
 from jupyter_storage.config.settings import Settings, WorkloadKind
 
-__all__ = ["JupyterStorage", "Settings", "WorkloadKind", "key_part", "load_config", "resolve"]
+__all__ = [
+    "JupyterStorage",
+    "Settings",
+    "WorkloadKind",
+    "check_tiers",
+    "key_part",
+    "load_config",
+    "resolve",
+]

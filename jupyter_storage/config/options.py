@@ -46,6 +46,9 @@ class JupyterStorage(Configurable):
         help="More tiers, or others in place of the five: name → URI or directory, or a mapping "
         "with 'uri' and any of scope, lifetime, purpose, quota (bytes) and options."
     ).tag(config=True)
+    add_tiers = Bool(
+        True, help="Whether people may add buckets as tiers of their own in the panel."
+    ).tag(config=True)
     store_options = Dict(
         help="Options per bucket: 's3://name' → mapping. For S3: profile, endpoint_url, region, "
         "anonymous; for GCS: project, credentials_file, anonymous; anything else goes to the "

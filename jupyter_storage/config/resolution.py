@@ -21,13 +21,15 @@ from traitlets.config.loader import (
     PyFileConfigLoader,
 )
 
+from jupyter_storage.config.added import load_added
 from jupyter_storage.config.options import JupyterStorage
 from jupyter_storage.config.settings import Settings
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.paths import split_uri
 
-__all__ = ["key_part", "load_config", "resolve"]
+__all__ = ["check_tiers", "key_part", "load_config", "resolve"]
 
+FIVE = ("local", "cluster", "user", "shared", "artifacts")
 _SECRET_OPTION = re.compile(r"(?i)(secret|token|password|key)(?!.*(_env|_file)$)")
 
 # Names that the managed platform sets; ours win where both are there.
@@ -159,6 +161,10 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         f"{bucket}/{key_part(options.org_id)}/{key_part(options.cloud_id)}/artifact_storage"
     )
     split_uri(artifacts)
+    tiers = check_tiers(options.tiers)
+    added = check_tiers(
+        {name: tier for name, tier in load_added().items() if name not in {*FIVE, *tiers}}
+    )
     user = options.user_id or environ.get("JUPYTERHUB_USER") or getpass.getuser()
     return Settings(
         root=root,
@@ -174,7 +180,9 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         workload_id_chosen=bool(options.workload_id),
         network_backing=options.network_backing,
         project=project,
-        tiers=_tiers(options.tiers),
+        tiers={**added, **tiers},
+        added=frozenset(added),
+        add_tiers=options.add_tiers,
         store_options=_store_options(options.store_options),
         artifacts_quota=options.artifacts_quota,
         trash_days=options.trash_days,
@@ -228,7 +236,14 @@ def key_part(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._@+-]+", "-", name).strip(".-") or "unnamed"
 
 
-def _tiers(configured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def check_tiers(configured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Check tiers as they are configured, and give them in one form.
+
+    Raises
+    ------
+    InvalidRequest
+        For a name that is none, an unknown field, or a secret written out.
+    """
     tiers: dict[str, dict[str, Any]] = {}
     for name, value in configured.items():
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):

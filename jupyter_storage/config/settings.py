@@ -35,6 +35,8 @@ class Settings:
         URIs without a trailing slash.
     tiers, store_options : mapping
         As configured; values are checked where they are used.
+    added : frozenset of str
+        Names of the tiers that a person added in the panel.
     project : Path
         The project directory.
     """
@@ -53,6 +55,8 @@ class Settings:
     network_backing: Literal["directory", "bucket"]
     project: Path
     tiers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    added: frozenset[str] = frozenset()
+    add_tiers: bool = True
     store_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     artifacts_quota: int = 100 * GIGABYTE
     trash_days: float = 30.0
@@ -100,6 +104,7 @@ class Settings:
             "JUPYTER_STORAGE_NETWORK_BACKING": self.network_backing,
             "JUPYTER_STORAGE_PROJECT": str(self.project),
             "JUPYTER_STORAGE_TIERS": json.dumps(dict(self.tiers)),
+            "JUPYTER_STORAGE_ADD_TIERS": str(self.add_tiers).lower(),
             "JUPYTER_STORAGE_STORE_OPTIONS": json.dumps(dict(self.store_options)),
             "JUPYTER_STORAGE_ARTIFACTS_QUOTA": str(self.artifacts_quota),
             "JUPYTER_STORAGE_TRASH_DAYS": str(self.trash_days),

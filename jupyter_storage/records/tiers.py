@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = ["TierRecord"]
 
@@ -25,6 +26,8 @@ class TierRecord:
         Bytes.
     full_in_days : float or None
         When nothing will be left, if it goes on as it did; None where nobody can tell.
+    options : mapping or None
+        How a tier that a person added is reached; None for those of the configuration.
     """
 
     name: str
@@ -40,3 +43,4 @@ class TierRecord:
     free: int | None = None
     quota: int | None = None
     full_in_days: float | None = None
+    options: Mapping[str, Any] | None = None

@@ -20,6 +20,7 @@ from jupyter_storage.redact import RedactingFilter, redact
 from jupyter_storage.server import (
     archive,
     files,
+    links,
     looking,
     openapi,
     snapshots,
@@ -52,6 +53,7 @@ ROUTES: list[tuple[str, type]] = [
         looking,
         uploads,
         archive,
+        links,
         transfers,
         trash,
         usage,
@@ -124,6 +126,10 @@ class StorageApp(ExtensionApp):
         if self._service is None:
             raise self._problem or Unreachable("The server is starting", hint="Try again.")
         return self._service
+
+    def publish(self) -> None:
+        """Tell kernels and terminals that start from now on: they inherit the environment."""
+        os.environ.update(self.service.environment())
 
     def workspace(self) -> Workspace:
         """Snapshots of the project directory; to be called in a thread."""
@@ -214,7 +220,6 @@ class StorageApp(ExtensionApp):
             project=Path(self.serverapp.root_dir),
         )
         service = Service(settings, listener=self._heard)
-        # Kernels and terminals inherit the server's environment.
         os.environ.update(service.environment())
         return service
 

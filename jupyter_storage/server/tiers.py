@@ -32,5 +32,27 @@ class TierHandler(StorageHandler):
         """Look at one tier afresh."""
         await self.reply(await self.call(self.service.tier, name))
 
+    @authenticated
+    @authorized
+    async def put(self, name: str) -> None:
+        """Add a tier or change one that was added; of a dry run, say how it would be."""
+        body = await self.body("TierRequest")
+        dry_run = body.pop("dry_run", False)
+        if dry_run:
+            await self.reply(await self.call(self.service.try_tier, name, body))
+            return
+        await self.call(self.service.add_tier, name, body)
+        self.extension.publish()
+        await self.reply(await self.call(self.service.tier, name))
+
+    @authenticated
+    @authorized
+    async def delete(self, name: str) -> None:
+        """Take a tier that was added off the list; what lies on it stays."""
+        await self.call(self.service.remove_tier, name)
+        self.extension.publish()
+        self.set_status(204)
+        await self.finish()
+
 
 ROUTES = [(r"tiers", TiersHandler), (r"tiers/([^/]+)", TierHandler)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from jupyter_storage.config import Settings
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.records import Entry, TierRecord
+from jupyter_storage.service.adding import Adding
 from jupyter_storage.service.base import Listener
 from jupyter_storage.service.files import Files, relabel
 from jupyter_storage.service.snapshots import Snapshots
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 
-class Service(Files, Transfers, Snapshots, Storages):
+class Service(Files, Transfers, Snapshots, Storages, Adding):
     """Everything that a face can ask for.
 
     All methods block and may be called from several threads; each raises a

@@ -57,6 +57,9 @@ class UsageOf(Removal):
         """Add what only counting tells, and when the tier will be full."""
         from jupyter_storage.usage import days_until_full
 
+        if record.name in self.settings.added:
+            options = self.settings.tiers[record.name].get("options", {})
+            record = replace(record, options=dict(options))
         if record.state != "ok":
             return record
         if record.used is not None:

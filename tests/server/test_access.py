@@ -28,6 +28,7 @@ PATHS = {
     "transfers/([^/]+)": "transfers/some",
     "interrupted": "interrupted",
     "interrupted/([^/]+)": "interrupted/some",
+    "links": "links",
     "usage/([^/]+)": "usage/shared",
     "trash": "trash",
     "trash/([^/]+)/([^/]+)": "trash/shared/20260101T000000Z-00000000",
