@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,6 +75,7 @@ class Job:
     title: str
     commands: Callable[[str], dict[str, list[str]]]
     done: Callable[[str], bool]
+    before: Callable[[], None] = lambda: None
 
 
 def main() -> None:
@@ -93,8 +95,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--size", type=int, default=1024, help="MiB of the large file")
     parser.add_argument("--files", type=int, default=5000, help="small files of 10 KB")
-    parser.add_argument("--keys", type=int, default=100_000, help="keys to list")
-    parser.add_argument("--jobs", default="put,get,put-small,get-small,list")
+    parser.add_argument("--keys", type=int, default=100_000, help="keys to list, files to sync")
+    parser.add_argument("--jobs", default="put,get,put-small,get-small,list,sync,sync-changed")
     parser.add_argument("--programs", default="", help="only these, separated by commas")
     parser.add_argument("--endpoint", help="an S3 server that runs already")
     parser.add_argument("--rclone", help="path of rclone")
@@ -154,6 +156,8 @@ class _Work:
         self.large = directory / "large"
         self.small = directory / "small"
         self.fetched = directory / "fetched"
+        self.tree = directory / "tree"
+        self.began = datetime.now(timezone.utc)
         make_s3_bucket(
             endpoint,
             BUCKET,
@@ -183,6 +187,20 @@ class _Work:
         if "list" in wanted:
             self.fill("listed", keys, b"")
             yield Job(f"list {keys:,} keys", self.list, lambda printed: printed.count("\n") >= keys)
+        if {"sync", "sync-changed"} & {*wanted}:
+            self.write_tree()
+            self.fill("synced", keys, b"1")
+        if "sync" in wanted:
+            yield Job(
+                f"sync {keys:,} files, unchanged", self.sync, self.is_unsent, self.remember_time
+            )
+        if "sync-changed" in wanted:
+            yield Job(
+                f"sync {keys:,} files, {keys // 100:,} changed",
+                self.sync,
+                self.is_synced,
+                self.change_some,
+            )
 
     def measure(self, job: Job, runs: int) -> dict[str, list[Run]]:
         found: dict[str, list[Run]] = {}
@@ -192,6 +210,7 @@ class _Work:
                     continue
                 shutil.rmtree(self.fetched, ignore_errors=True)
                 self.fetched.mkdir()
+                job.before()
                 run, printed = _timed([self.programs[name], *command])
                 if not job.done(printed):
                     raise SystemExit(f"{name} did not do its work ({job.title}): {command}")
@@ -251,6 +270,17 @@ class _Work:
             "s3fs": ["-c", S3FS, "find", source, ""],
         }
 
+    def sync(self, _: str) -> dict[str, list[str]]:
+        source, target = str(self.tree), f"{BUCKET}/synced"
+        # Times of the upload are compared, as the others do: rclone's own take a request a file.
+        by_time = ["--update", "--use-server-modtime", "--transfers=32", "--checkers=32"]
+        return {
+            "ours": ["storage", "sync", "-q", source, f"s3://{target}"],
+            "s5cmd": ["sync", f"{source}/", f"s3://{target}/"],
+            "rclone": ["copy", "--fast-list", *by_time, source, f"s:{target}"],
+            "aws": ["s3", "sync", "--quiet", source, f"s3://{target}"],
+        }
+
     # What is there before and afterwards
 
     def write_large(self) -> None:
@@ -262,6 +292,22 @@ class _Work:
         self.small.mkdir()
         for number in range(self.options.files):
             (self.small / f"{number:06}").write_bytes(os.urandom(SMALL))
+
+    def write_tree(self) -> None:
+        for number in range(self.options.keys):
+            path = self.tree / str(number % 10) / f"{number:06}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"1")
+            os.utime(path, (1_600_000_000, 1_600_000_000))
+
+    def remember_time(self) -> None:
+        time.sleep(1.1)  # services keep times to the second
+        self.began = datetime.now(timezone.utc).replace(microsecond=0)
+
+    def change_some(self) -> None:
+        self.remember_time()
+        for number in range(0, self.options.keys // 100 * 100, 100):
+            (self.tree / str(number % 10) / f"{number:06}").write_bytes(b"2")
 
     def fill(self, prefix: str, count: int, content: bytes) -> None:
         def put(number: int) -> None:
@@ -293,6 +339,16 @@ class _Work:
     def is_got_small(self, _: str) -> bool:
         files = [path.stat().st_size for path in self.fetched.rglob("*") if path.is_file()]
         return files == [SMALL] * self.options.files
+
+    def sent(self) -> int:
+        pages = obstore.list(self.store, "synced", chunk_size=1000)
+        return sum(item["last_modified"] >= self.began for page in pages for item in page)
+
+    def is_unsent(self, _: str) -> bool:
+        return self.sent() == 0
+
+    def is_synced(self, _: str) -> bool:
+        return self.sent() == self.options.keys // 100
 
 
 def _timed(command: list[str]) -> tuple[Run, str]:
