@@ -175,10 +175,11 @@ def _show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
 def _stream_text(stream: Stream) -> None:
     records = stream.records()
     coloured = _coloured()
-    if stream.line is not None:
-        for record in records:
-            line = stream.line(record)
-            print(_colour(line, record) if coloured else line)
+    line = stream.line
+    if line is not None:
+        _print_lines(
+            _colour(line(record), record) if coloured else line(record) for record in records
+        )
         return
     sizes: list[int] = []
     while block := list(islice(records, BLOCK)):
@@ -187,6 +188,21 @@ def _stream_text(stream: Stream) -> None:
             print(rendering.header_text(stream.columns, sizes))
         for record in block:
             print(rendering.row_text(record, stream.columns, sizes))
+
+
+def _print_lines(lines: Iterator[str]) -> None:
+    """Print one after the other to a terminal; else many at once, which is much less work."""
+    most = 1 if sys.stdout.isatty() else BLOCK
+    waiting: list[str] = []
+    try:
+        for line in lines:
+            waiting.append(line)
+            if len(waiting) >= most:
+                print("\n".join(waiting))
+                waiting.clear()
+    finally:
+        if waiting:
+            print("\n".join(waiting))
 
 
 def _stream_json(stream: Stream) -> None:

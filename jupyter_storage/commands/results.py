@@ -33,11 +33,14 @@ class Record(Mapping[str, Any]):
         self._text = text
 
     def __getitem__(self, name: str) -> Any:
-        if isinstance(self._source, Mapping):
-            return _wrap(self._source[name])
-        if name not in self._source.__dataclass_fields__:
+        source = self._source
+        fields = getattr(source, "__dataclass_fields__", None)
+        if fields is None:
+            return _wrap(source[name])
+        if name not in fields:
             raise KeyError(name)
-        return _wrap(getattr(self._source, name))
+        value = getattr(source, name)
+        return value if value is None or type(value) is str else _wrap(value)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
