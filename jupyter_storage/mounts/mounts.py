@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -31,8 +33,11 @@ from jupyter_storage.records import MountRecord
 __all__ = ["Mounts"]
 
 PATIENCE = 30.0  # seconds until a mount must be there, or gone
+FORCED_PATIENCE = 2.0  # the same, where what is under way is given up
 ANSWER = 5.0  # seconds in which a mount that works answers
 TICK = 0.05
+NAMED = 20  # files that are named where many are not uploaded
+SIDE_BY_SIDE = 8  # mounts that are looked at together: one that hangs takes seconds
 
 
 class Mounts:
@@ -120,7 +125,21 @@ class Mounts:
 
     def all(self) -> list[MountRecord]:
         """List the mounts that should be, each as it is now."""
-        return [_record(directory, request) for directory, request in self._requests()]
+        requests = self._requests()
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            return list(pool.map(lambda each: _record(*each), requests))
+
+    def get(self, identifier: str) -> MountRecord:
+        """Describe one.
+
+        Raises
+        ------
+        NotFound
+        """
+        for directory, request in self._requests():
+            if directory.name == identifier:
+                return _record(directory, request)
+        raise NotFound("There is no such mount", path=identifier, hint="It may be unmounted.")
 
     def pending(self, target: Path) -> list[Pending]:
         """List what was written there and is not uploaded yet."""
@@ -183,7 +202,7 @@ class Mounts:
         if not (directory / STOP).parent.exists():
             return
         (directory / STOP).touch()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + (FORCED_PATIENCE if force else PATIENCE)
         # What was written has arrived when the processes have ended.
         while is_mounted(path) or any(_is_alive(pid, path) for pid in _pids(directory).values()):
             reason = detach(path, lazily=force) if is_mounted(path) else None
@@ -198,6 +217,12 @@ class Mounts:
             if time.monotonic() > deadline:
                 break
             time.sleep(TICK)
+        if force:
+            # They go on as long as somebody has a file open.
+            for pid in _pids(directory).values():
+                if _is_alive(pid, path):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
         left = self.pending(target)
         if left and not force:
             # They are kept, and uploaded when the same is mounted there again.
@@ -285,14 +310,17 @@ def _prepare(path: str) -> None:
 
 
 def _record(directory: Path, request: Request) -> MountRecord:
+    left = pending(cache_directory(directory, request.uri))
     return MountRecord(
+        id=directory.name,
         target=request.target,
         uri=request.uri,
         mode="MOUNT_CACHED" if request.cached else "MOUNT",
         mounter=request.mounter,
         reason=request.reason,
         state=_state(request.target),
-        pending=len(pending(cache_directory(directory, request.uri))),
+        pending=len(left),
+        waiting=tuple(each.key for each in left[:NAMED]),
         created=datetime.fromisoformat(request.created),
         read_only=request.read_only,
     )

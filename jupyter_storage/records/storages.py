@@ -81,6 +81,8 @@ class MountRecord:
 
     Attributes
     ----------
+    id : str
+        The same as long as something is mounted at the target.
     target : str
         The directory.
     uri : str
@@ -92,9 +94,10 @@ class MountRecord:
         ``missing``: it is not mounted and should be.
     read_only : bool
     pending : int
-        Files of MOUNT_CACHED that are not uploaded yet.
+        Files of MOUNT_CACHED that are not uploaded yet; ``waiting`` names the first of them.
     """
 
+    id: str
     target: str
     uri: str
     mode: Literal["MOUNT", "MOUNT_CACHED"]
@@ -104,3 +107,4 @@ class MountRecord:
     created: datetime
     read_only: bool = False
     pending: int = 0
+    waiting: tuple[str, ...] = ()

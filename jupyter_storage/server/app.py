@@ -24,6 +24,7 @@ from jupyter_storage.server import (
     looking,
     openapi,
     snapshots,
+    storages,
     tiers,
     transfers,
     trash,
@@ -58,6 +59,7 @@ ROUTES: list[tuple[str, type]] = [
         trash,
         usage,
         snapshots,
+        storages,
         openapi,
     )
     for pattern, handler in module.ROUTES

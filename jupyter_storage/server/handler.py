@@ -14,7 +14,7 @@ from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from jupyter_storage.errors import InvalidRequest, NotFound, StorageError
+from jupyter_storage.errors import InvalidPath, InvalidRequest, NotFound, StorageError
 from jupyter_storage.paths import clean_key, contained, join
 from jupyter_storage.redact import redact
 from jupyter_storage.server.document import request_validator
@@ -114,8 +114,16 @@ class StorageHandler(ExtensionHandlerMixin, APIHandler):
         NotFound
             If there is no such tier.
         """
+        return self.local_path(path, into=into) if path.startswith("./") else self.tier_path(path)
+
+    def local_path(self, path: str, *, into: bool = False) -> str:
+        """Check a path of the server's root directory, ``./relative/path``; see `any_path`."""
         if not path.startswith("./"):
-            return self.tier_path(path)
+            raise InvalidPath(
+                "It is no path of the server's root directory",
+                path=path,
+                hint="Those begin with './'.",
+            )
         root = self.service.settings.project.resolve()
         key = clean_key(path.removeprefix("./"))
         # The last part of a contained path is not resolved.

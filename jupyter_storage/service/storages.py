@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,6 +78,23 @@ class Storages(Base):
             applier.apply(document, command=command, under=under, meter=meter, cancel=cancel)
 
         return self._jobs.start("apply", [document.path], None, work)
+
+    def mounts_below(self) -> Path | None:
+        """The directory below which targets are put for who may not write to ``/``, else None."""
+        return None if os.access("/", os.W_OK) else self.settings.project / "mounts"
+
+    def plan_file(self, path: str, *, under: Path | None = None) -> ApplyPlan:
+        """Say what :meth:`apply_file` would do."""
+        from jupyter_storage.storages.document import load
+
+        return self.plan_document(load(path), under=under)
+
+    def apply_file(self, path: str, *, under: Path | None = None) -> TransferRecord:
+        """Start to do what a YAML file says, as a transfer with progress."""
+        from jupyter_storage.storages.document import load
+
+        command = f"jupyter storage apply {path}"
+        return self.apply_document(load(path), command=command, under=under)
 
     def end_document(self, document: Document, *, under: Path | None = None) -> Sequence[str]:
         """Take down what a document put up; see :meth:`Applier.end`."""

@@ -31,6 +31,10 @@ RECORDS = {
     "Usage": records.UsageReport,
     "RemovalPlan": records.RemovalPlan,
     "TrashItem": records.TrashRecord,
+    "Storage": records.StorageRecord,
+    "ApplyStep": records.ApplyStep,
+    "ApplyPlan": records.ApplyPlan,
+    "Mount": records.MountRecord,
     "Upload": records.UploadRecord,
     "Snapshot": records.SnapshotRecord,
     "SnapshotStatus": records.SnapshotStatus,
@@ -113,6 +117,8 @@ async def test_answers_are_as_the_document_says(api, tier):
         "transfers": "Transfers",
         "trash": "Trash",
         "usage/shared": "Usage",
+        "storages": "Storages",
+        "mounts": "Mounts",
         "tiers/none": "Error",
     }.items():
         body = json.loads((await api("GET", path)).body)
