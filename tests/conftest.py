@@ -119,15 +119,19 @@ def gcs_bucket(gcs_endpoint: str, isolated_environment: Path, monkeypatch) -> st
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many faults tests injected; the reports bring the numbers, from other processes too.
 
-    Tests note them by ``record_property``: ``crash cases``, and the versions of restic that judged.
+    Tests note them by ``record_property``: ``crash cases``, the versions of restic that judged, and
+    ``killed clients``.
     """
-    cases, versions = 0, set()
+    cases, killed, versions = 0, 0, set()
     for reports in terminalreporter.stats.values():
         for report in reports:
             if getattr(report, "when", "") == "teardown":
                 noted = dict(report.user_properties)
                 cases += noted.get("crash cases", 0)
+                killed += noted.get("killed clients", 0)
                 versions |= set(noted.get("restic", "").split())
     if cases:
         judges = ", ".join(sorted(versions))
         terminalreporter.write_line(f"crash cases: {cases:,}; judged by restic {judges}")
+    if killed:
+        terminalreporter.write_line(f"clients killed during transfers: {killed:,}")
