@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timezone
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jupyter_storage.errors import IsADirectory, NotFound, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry, UnfinishedUpload
+from jupyter_storage.stores.bodies import Bodies, Confirm
 from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.cloud_errors import from_code, root_code
-from jupyter_storage.stores.filling import Filling
+from jupyter_storage.stores.native import Body, Native
 from jupyter_storage.stores.object_store import Found, ObjectStore, Span
-from jupyter_storage.stores.ranges import WHOLE, Fetched, Ranges
+from jupyter_storage.stores.ranges import WHOLE
 from jupyter_storage.stores.s3_checksums import checksums_of, md5_of
 from jupyter_storage.stores.s3_client import S3Client
 from jupyter_storage.stores.s3_copy import copy_in_parts
 from jupyter_storage.stores.s3_listing import listed
 from jupyter_storage.stores.s3_multipart import Upload, find_upload, find_uploads, throw_away
-from jupyter_storage.stores.s3_native import NativeS3
 from jupyter_storage.stores.s3_writer import S3Writer, mtime_metadata
 from jupyter_storage.stores.store import Fill, Progress, Store, Writer
 from jupyter_storage.stores.streams import Stream
@@ -33,7 +33,6 @@ __all__ = ["S3Store"]
 
 COPY_LIMIT = 5 * 2**30  # bytes that one CopyObject takes
 COPY_PART = 512 * 2**20  # bytes of one part of a larger copy
-PIECE = 256 * 1024  # bytes of a piece that goes to its place at once
 
 _DETAILS = {
     "storage_class": "StorageClass",
@@ -84,7 +83,7 @@ class S3Store(ObjectStore):
     def _get(self, key: str, span: Span | None) -> tuple[Stream, Callable[[], None]]:
         native = self._client.native(key, self._key(key))
         if native is not None:
-            return self._get_natively(native, key, span)
+            return self._bodies(native, key).open(span, partial(self._checksum_of, key))
         arguments = {"Range": span.header()} if span else {}
         answer = self._client.call("get_object", key, Key=self._key(key), **arguments)
         body = answer["Body"]
@@ -102,38 +101,22 @@ class S3Store(ObjectStore):
         )
         return stream, body.close
 
-    def _get_natively(
-        self, native: NativeS3, key: str, span: Span | None
-    ) -> tuple[Stream, Callable[[], None]]:
-        def errors() -> AbstractContextManager[None]:
-            return self._client.errors(key)
+    def _bodies(self, native: Native, key: str) -> Bodies:
+        client = self._client
+        return Bodies(native, key, self._key(key), client.pace, partial(client.errors, key))
 
-        def fetch(span: Span | None) -> Fetched:
-            with self._client.pace.turn(), errors():
-                return native.get(self._key(key), span)
-
-        body = fetch(span)
-        checksum = None if span else md5_of({"ETag": body.etag}, self.bucket)
-        # The ETag of an encrypted object may look like one.
-        confirm = None if checksum is None else lambda: Checksum.parse(self._head(key).checksum)
-        if body.size > WHOLE:
-            if checksum is None and span is None:
-                checksum = self._cheap_checksum(key, body.etag)
-            body = Ranges(key, body, span.start if span else 0, fetch, errors)
-
-        def read() -> bytes:
-            with errors():
-                return body.read()
-
-        stream = Stream(
-            read,
-            key,
-            expected=body.size,
-            version=body.etag,
-            checksum=checksum,
-            confirm=confirm,
-        )
-        return stream, body.close
+    def _checksum_of(self, key: str, body: Body) -> tuple[Checksum | None, Confirm | None]:
+        md5 = md5_of({"ETag": body.etag}, self.bucket)
+        if md5 is not None:
+            # The ETag of an encrypted object may look like one.
+            return md5, lambda: Checksum.parse(self._head(key).checksum)
+        if body.size <= WHOLE:
+            return None, None
+        # What costs next to nothing to compare, of this very version.
+        answer = self._ask(key, ChecksumMode="ENABLED")
+        known = checksums_of(answer, self.bucket)
+        fits = known and known[0].combines and answer.get("ETag") == body.etag
+        return (known[0] if fits else None), None
 
     def fill(self, key: str, size: int, write: Fill, *, progress: Progress) -> bool:
         native = self._client.native(key, self._key(key))
@@ -146,14 +129,7 @@ class S3Store(ObjectStore):
             # It has a checksum that cannot be put together: who reads in order compares.
             return False
 
-        def fetch(span: Span) -> Fetched:
-            with self._client.pace.turn(), self._client.errors(key):
-                body = native.get(self._key(key), span, piece=PIECE)
-            return _Careful(body, lambda: self._client.errors(key))
-
-        etag = answer.get("ETag")
-        pace = self._client.pace
-        Filling(key, size, etag, fetch, write, pace=pace, checksum=checksum).run(progress)
+        self._bodies(native, key).fill(size, answer.get("ETag"), write, progress, checksum)
         return True
 
     def checksums(self, key: str) -> Sequence[Checksum]:
@@ -164,12 +140,6 @@ class S3Store(ObjectStore):
 
         with self._looked(key):
             return checksums_of(self._ask(key, ChecksumMode="ENABLED"), self.bucket, first_part)
-
-    def _cheap_checksum(self, key: str, etag: str | None) -> Checksum | None:
-        """What costs next to nothing to compare, of the version with that ETag."""
-        answer = self._ask(key, ChecksumMode="ENABLED")
-        known = checksums_of(answer, self.bucket)
-        return known[0] if known and known[0].combines and answer.get("ETag") == etag else None
 
     def resume(
         self,
@@ -340,18 +310,6 @@ class S3Store(ObjectStore):
         self._client.call("copy_object", key, Key=target, CopySource=dict(source), **only)
         if progress:
             progress(size)
-
-
-class _Careful:
-    """What comes of a request, with our errors."""
-
-    def __init__(self, body: Fetched, errors: Callable[[], AbstractContextManager[None]]) -> None:
-        self.size, self.etag, self.close = body.size, body.etag, body.close
-        self._body, self._errors = body, errors
-
-    def read(self) -> bytes:
-        with self._errors():
-            return self._body.read()
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.stores.cloud_errors import from_cloud_error
+from jupyter_storage.stores.native import Native
 from jupyter_storage.stores.pace import Pace
 from jupyter_storage.stores.s3_identity import AMAZON, S3Identity, is_amazon
 from jupyter_storage.stores.s3_listing import read_fast
-from jupyter_storage.stores.s3_native import NativeS3, open_native
+from jupyter_storage.stores.s3_native import open_native
 from jupyter_storage.stores.store import CHUNK
 from jupyter_storage.stores.wire import Wire
 
@@ -62,7 +64,7 @@ class S3Client:
         self._options = dict(options)
         self._lock = threading.RLock()
         self._connected: Any = None
-        self._native: NativeS3 | None = None
+        self._native: Native | None = None
         self._native_due = 0.0
         self._native_lock = threading.Lock()
         self._wire: Wire | None = None
@@ -89,7 +91,7 @@ class S3Client:
         """Read from an answer's body until ``size`` bytes are there or it ends."""
         return bytes(body.read(size))
 
-    def native(self, key: str, object_key: str) -> NativeS3 | None:
+    def native(self, key: str, object_key: str) -> Native | None:
         """Give the faster lane for bodies; None where it cannot be used.
 
         Parameters
@@ -113,7 +115,7 @@ class S3Client:
             return None
         with self._lock:
             if self._wire is None:
-                self._wire = Wire(self._client().meta.endpoint_url)
+                self._wire = Wire(self._client().meta.endpoint_url, os.environ.get("AWS_CA_BUNDLE"))
             return self._wire if self._wire.is_direct else None
 
     def presign(self, key: str, method: str, expires: int, **arguments: Any) -> str:

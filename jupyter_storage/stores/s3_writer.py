@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,22 +21,19 @@ from jupyter_storage.errors import (
 from jupyter_storage.paths import basename
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.checksums import Checksum
-from jupyter_storage.stores.cloud_errors import arrived_wrong, root_code
+from jupyter_storage.stores.cloud_errors import arrived_wrong, from_answer, root_code
+from jupyter_storage.stores.parts import CRC, Part, PartSender, PartWriter, part_size
 from jupyter_storage.stores.s3_checksums import PART_SIZE, encoded, is_plain
 from jupyter_storage.stores.s3_client import S3Client
 from jupyter_storage.stores.s3_multipart import PARTS, Upload, begin_upload
-from jupyter_storage.stores.s3_parts import CRC, Part, PartSender
-from jupyter_storage.stores.store import Writer
 
 __all__ = ["S3Writer", "mtime_metadata"]
 
-MEGABYTE = 2**20
-PART = 8 * MEGABYTE  # bytes of a part, unless the file is too large for so many
 LARGEST = 5 * 2**40  # bytes of a file at most
-ALONE = 16 * MEGABYTE  # a file up to this size goes in one request
+SIGNED = 3600  # seconds for which the address of a part is good
 
 
-class S3Writer(Writer):
+class S3Writer(PartWriter):
     """Collects bytes and sends them; the service shows them when all are there.
 
     Parameters
@@ -77,35 +75,19 @@ class S3Writer(Writer):
     ) -> None:
         if size is not None and size > LARGEST:
             raise NoSpace(f"S3 takes files up to {LARGEST:,} bytes", path=key)
-        self._client, self._key, self._object_key = client, key, object_key
-        self._exclusive, self._size, self._look = exclusive, size, look
+        super().__init__(key, size, PARTS)
+        self._client, self._object_key = client, object_key
+        self._exclusive, self._look = exclusive, look
         self._metadata = dict(metadata)
         # Tells our object from another's when the answer to an exclusive request was lost.
         self._token = upload.writer if upload else uuid4().hex
         if exclusive:
             self._metadata["writer"] = self._token
         self._is_taken, self._heeds_conditions = is_taken, heeds_conditions
-        self._pieces: list[memoryview] = []
-        self._collected = 0
-        self._written = 0
         self._checksums = checksums
-        self._upload, self._parts = upload, None if upload is None else self._sender(upload)
+        self._upload = upload
+        self._parts = None if upload is None else self._sender(upload)
         self._verified: str | None = None  # the checksum, once the service has told it
-        self._open = True
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        # What cannot change is kept as it is, not copied.
-        view = memoryview(data if isinstance(data, bytes) else bytes(data))
-        self._written += len(view)
-        while view:
-            limit = self._limit()
-            piece = view[: limit - self._collected]
-            self._pieces.append(piece)
-            self._collected += len(piece)
-            view = view[len(piece) :]
-            # A full part waits for one more byte: the last part goes with the commit.
-            if view and self._collected == limit:
-                self._flush()
 
     def commit(self) -> Entry:
         if self._is_taken(self._key):
@@ -152,21 +134,9 @@ class S3Writer(Writer):
         # The service has what was sent, and nobody asks for it to be thrown away.
         self._give_up()
 
-    def stop(self) -> None:
-        if self._parts is not None:
-            self._parts.stop()
-
-    def _limit(self) -> int:
-        if self._size is not None:
-            return ALONE if self._size <= ALONE else _part_size(self._size)
-        if self._parts is None:
-            return ALONE
-        # Nobody knows how much comes: every thousandth part doubles what follows.
-        return PART << (self._parts.count // 1000)
-
     def _put(self) -> None:
         """Send all in one request."""
-        body = bytes(self._pieces[0]) if len(self._pieces) == 1 else b"".join(self._pieces)
+        body = self._body()
         digest = hashlib.md5(body, usedforsecurity=False)
         try:
             etag = self._send(body, digest.digest())
@@ -199,29 +169,44 @@ class S3Writer(Writer):
         )
         return str(answer.get("ETag") or "")
 
-    def _flush(self) -> PartSender:
-        if self._upload is None:
-            if self._size is not None:
-                self._metadata[PART_SIZE] = str(_part_size(self._size))
-            self._upload = begin_upload(
-                self._client, self._key, self._object_key, self._metadata, self._token
-            )
-        if self._parts is None:
-            self._parts = self._sender(self._upload)
-        pieces, size = self._pieces, self._collected
-        self._pieces, self._collected = [], 0
-        if size:
-            self._parts.send(pieces, size)
-        return self._parts
+    def _begin(self) -> PartSender:
+        if self._size is not None:
+            self._metadata[PART_SIZE] = str(part_size(self._size, PARTS))
+        self._upload = begin_upload(
+            self._client, self._key, self._object_key, self._metadata, self._token
+        )
+        return self._sender(self._upload)
 
     def _sender(self, upload: Upload) -> PartSender:
-        return PartSender(self._client, self._key, self._object_key, upload)
+        return PartSender(
+            partial(self._send_part, upload.id),
+            upload.known,
+            pace=self._client.pace,
+            stop=self._stop,
+            takes_crc=upload.takes_crc,
+        )
 
-    def _give_up(self) -> None:
-        self._open = False
-        self._pieces.clear()
-        if self._parts is not None:
-            self._parts.give_up()
+    def _send_part(self, upload: str, part: Part) -> str:
+        headers = {"Content-MD5": encoded(part.md5)}
+        arguments = {
+            "Key": self._object_key,
+            "UploadId": upload,
+            "PartNumber": part.number,
+            "ContentMD5": encoded(part.md5),
+        }
+        if part.crc:
+            headers[f"x-amz-checksum-{CRC}"] = encoded(part.crc)
+            arguments[f"Checksum{CRC.upper()}"] = encoded(part.crc)
+        wire = self._client.wire(self._key, self._object_key)
+        if wire is None:
+            body = b"".join(part.pieces)
+            return str(self._client.call("upload_part", self._key, Body=body, **arguments)["ETag"])
+        url = self._client.presign(self._key, "upload_part", SIGNED, **arguments)
+        with self._client.errors(self._key):
+            answer = wire.put(url, headers, part.pieces, self._stop)
+        if answer.status != 200:
+            raise from_answer(answer.status, answer.body, key=self._key)
+        return str(answer.headers["ETag"])
 
     def _complete(self, sender: PartSender) -> None:
         sent = sender.finish()
@@ -300,9 +285,3 @@ def _full(crc: bytes | None) -> dict[str, Any]:
 def mtime_metadata(modified: datetime | None) -> dict[str, str]:
     """Metadata that keep a modification time as rclone does: seconds since 1970."""
     return {} if modified is None else {"mtime": f"{modified.timestamp():.6f}"}
-
-
-def _part_size(size: int) -> int:
-    """Bytes of a part, in whole megabytes, so that there are not too many."""
-    least = -(-size // PARTS)
-    return max(PART, -(-least // MEGABYTE) * MEGABYTE)

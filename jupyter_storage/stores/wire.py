@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 import ssl
 import threading
@@ -39,6 +38,8 @@ class Wire:
     ----------
     endpoint : str
         Of the service; requests may go to hosts below it.
+    certificates : str, optional
+        File of those to trust, in place of the system's.
 
     Attributes
     ----------
@@ -46,11 +47,12 @@ class Wire:
         Whether the service is reached without a proxy; with one, this cannot be used.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, certificates: str | None = None) -> None:
         there = urlsplit(endpoint)
         proxies = getproxies()
         through = proxies.get(there.scheme) or proxies.get("all")
         self.is_direct = not through or bool(proxy_bypass(there.netloc))
+        self._certificates = certificates
         self._context: ssl.SSLContext | None = None
         self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = {}
         self._lock = threading.Lock()
@@ -111,7 +113,7 @@ class Wire:
             if scheme == "http":
                 return http.client.HTTPConnection(host, timeout=STALL)
             if self._context is None:
-                self._context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
+                self._context = ssl.create_default_context(cafile=self._certificates)
             return http.client.HTTPSConnection(host, timeout=STALL, context=self._context)
 
 

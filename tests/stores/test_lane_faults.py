@@ -11,7 +11,7 @@ import pytest
 from recorder import recorded
 
 from jupyter_storage.errors import Cancelled, ChecksumMismatch, StorageError, Throttled
-from jupyter_storage.stores import filling, s3_native, s3_parts, wire
+from jupyter_storage.stores import filling, native, parts, wire
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.stores.retrying import RetryingStore
 from jupyter_storage.stores.s3 import S3Store
@@ -38,8 +38,8 @@ def told(pytestconfig):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(wire, "STALL", 1.5)
-    monkeypatch.setitem(s3_native._TIMES, "read_timeout", "1500ms")
-    monkeypatch.setattr(s3_parts, "TRIES", 2)
+    monkeypatch.setitem(native.TIMES, "read_timeout", "1500ms")
+    monkeypatch.setattr(parts, "TRIES", 2)
     monkeypatch.setattr(filling, "TRIES", 2)
     monkeypatch.setattr(streams, "TRIES", 2)
 
@@ -150,7 +150,7 @@ def test_a_cancellation_ends_a_transfer_that_hangs(
     s3_endpoint, s3_bucket, tmp_path, monkeypatch, way
 ):
     monkeypatch.setattr(wire, "STALL", 20)
-    monkeypatch.setitem(s3_native._TIMES, "read_timeout", "3s")
+    monkeypatch.setitem(native.TIMES, "read_timeout", "3s")
     local = LocalStore(tmp_path)
     fault = Fault("stall", 1000)
     with recorded(s3_endpoint, fault=fault) as (endpoint, _):
