@@ -52,7 +52,7 @@ format: $(VENV)/.installed-dev
 
 # Programs that the tests talk to. Says what it cannot install; those tests are then skipped.
 peers:
-	@tests/install-peers.sh
+	@$(RUN) tests/install-peers.sh
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

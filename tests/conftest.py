@@ -11,8 +11,12 @@ from uuid import uuid4
 import pytest
 from servers import (
     S3_ENVIRONMENT,
+    azure_environment,
+    azure_server,
+    azurite_is_installed,
     gcs_environment,
     gcs_server,
+    make_azure_container,
     make_gcs_bucket,
     make_s3_bucket,
     moto_server,
@@ -22,6 +26,7 @@ from servers import (
 FOREIGN = (
     "ANYSCALE_",
     "AWS_",
+    "AZURE_",
     "BINDER_",
     "BOTO",
     "GCSFS_",
@@ -97,6 +102,25 @@ def _fresh_bucket(endpoint: str, monkeypatch) -> str:
     bucket = f"bucket-{uuid4().hex[:12]}"
     make_s3_bucket(endpoint, bucket)
     return bucket
+
+
+@pytest.fixture(scope="session")
+def azure_endpoint() -> Iterator[str]:
+    """Endpoint of an account in Azurite."""
+    if not azurite_is_installed():
+        pytest.skip("Azurite is not installed: make peers")
+    with azure_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def azure_container(azure_endpoint: str, isolated_environment: Path, monkeypatch) -> str:
+    """Name of a fresh container; the environment has its endpoint and credentials."""
+    for name, value in azure_environment(azure_endpoint).items():
+        monkeypatch.setenv(name, value)
+    container = f"container-{uuid4().hex[:12]}"
+    make_azure_container(azure_endpoint, container)
+    return container
 
 
 @pytest.fixture(scope="session")

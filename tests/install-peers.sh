@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install the programs that the tests talk to: Chromium, stock restic, Ceph's S3 gateway,
+# Install the programs that the tests talk to: Chromium, stock restic, Ceph's S3 gateway, Azurite,
 # unpackers of zips, shells, and what mounts need.
 # Where that is not possible it says so, and the tests that need them are skipped with the reason.
 set -eu
@@ -32,6 +32,26 @@ newer_restic() { # the suite of Debian
 if command -v apt-get >/dev/null 2>&1 && [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
     newer_restic trixie
     newer_restic sid
+fi
+
+# Azurite, Microsoft's emulator of Azure's blob storage, by the environment's own Node.js. A date
+# keeps what it needs the same, too.
+azurite="$peers/azurite"
+if [ ! -e "$azurite/node_modules/azurite/package.json" ]; then
+    if command -v npm >/dev/null 2>&1; then
+        rm -rf "$azurite.new"
+        mkdir -p "$azurite.new"
+        if log=$(timeout 300 npm install --prefix "$azurite.new" --before=2026-09-01 --ignore-scripts \
+            --omit=dev --no-audit --no-fund --silent azurite@3.37.0 2>&1); then
+            rm -rf "$azurite"
+            mv "$azurite.new" "$azurite"
+        else
+            echo "Could not install Azurite: $(echo "$log" | tail -1)" >&2
+            rm -rf "$azurite.new"
+        fi
+    else
+        echo "Could not install Azurite: there is no npm" >&2
+    fi
 fi
 
 missing=""

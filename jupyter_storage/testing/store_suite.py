@@ -18,6 +18,7 @@ import pytest
 
 from jupyter_storage.errors import (
     AlreadyExists,
+    InvalidPath,
     InvalidRequest,
     IsADirectory,
     NotADirectory,
@@ -59,12 +60,15 @@ class StoreSuite:
         Whether a modification time that was asked for is what is told afterwards.
     many : int
         How many files a directory of many has.
+    refused : str
+        Characters that no name may have.
     """
 
     pages: bool = True
     races: bool = True
     modified_kept: bool = False
     many: int = 57
+    refused: str = ""
 
     @pytest.fixture
     def store(self) -> Iterator[Store]:
@@ -82,6 +86,10 @@ class StoreSuite:
     @pytest.mark.parametrize("name", NAMES)
     def test_odd_names_come_back_as_they_were_given(self, store: Store, name: str) -> None:
         key = f"dir {name}/{name}"
+        if set(name) & set(self.refused):
+            with pytest.raises(InvalidPath):
+                store.write(key, b"x")
+            return
         store.write(key, name.encode())
         assert store.read(key) == name.encode()
         assert [entry.path for entry in store.list("").entries] == [f"dir {name}"]

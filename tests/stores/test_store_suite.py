@@ -75,6 +75,16 @@ class TestGCS(StoreSuite):
         store.close()
 
 
+class TestAzure(StoreSuite):
+    refused = "\\"
+
+    @pytest.fixture
+    def store(self, azure_container):
+        store = open_store(f"az://{azure_container}/some/prefix")
+        yield store
+        store.close()
+
+
 class TestMemory(StoreSuite):
     races = False  # AnyStore looks, then renames
 
