@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jupyter_storage.config import Settings
 from jupyter_storage.errors import InvalidPath, NotFound, Protected
@@ -97,6 +98,24 @@ class Locations:
                 return Place(self.open_tier(tier), key, f"{tier.uri}/", address.directory)
         store = self._open(address.root, options_for(uri, self.settings))
         return Place(store, address.key, f"{address.root}/", address.directory)
+
+    def reference(self, path: str) -> tuple[str, Mapping[str, Any]]:
+        """Say where a path is such that another process can open it.
+
+        Returns
+        -------
+        tuple
+            A URI, and the options of its store, which hold no secret.
+        """
+        place = self.place(path)
+        local = place.store.local_path(place.key)
+        if local is not None:
+            return local.absolute().as_uri(), {}
+        uri = join(place.store.uri, place.key)
+        for tier in self.tiers.values():
+            if is_below(uri, tier.uri):
+                return uri, tier.options
+        return uri, options_for(uri, self.settings)
 
     def guard(self, place: Place, *, force: bool, deletes: bool = False) -> None:
         """Refuse to change what the product itself needs.

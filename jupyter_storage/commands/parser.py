@@ -51,6 +51,13 @@ _GROUPS = {
     "keys": ("snapshot key",),
     "storages": ("apply", "storages", "storages delete"),
     "mounts": ("mount", "unmount", "flush", "mounts"),
+    "experiments": (
+        "experiments list",
+        "experiments show",
+        "experiments best",
+        "experiments fetch",
+        "experiments rm",
+    ),
     "scripts": ("completion",),
 }
 _MODULES = {name: group for group, names in _GROUPS.items() for name in names}
@@ -78,6 +85,7 @@ NAMES = (
     *_GROUPS["versions"],
     *_GROUPS["upkeep"],
     *_GROUPS["keys"],
+    *_GROUPS["experiments"],
     "env",
     "bench",
     "cleanup",

@@ -97,7 +97,12 @@ def cell(value: Any, kind: str = "text") -> str:
     if isinstance(value, list):
         return ", ".join(cell(item) for item in value)
     if isinstance(value, Mapping):
-        return clean(str(value.get("path") or value.get("short_id") or ""))
+        named = value.get("path") or value.get("short_id")
+        parts = (
+            f"{name}={item:.6g}" if isinstance(item, float) else f"{name}={cell(item)}"
+            for name, item in value.items()
+        )
+        return clean(str(named)) if named else ", ".join(clean(part) for part in parts)
     return clean(str(value))
 
 

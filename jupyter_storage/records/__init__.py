@@ -6,6 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jupyter_storage.records.experiments import (
+        CheckpointRecord,
+        Curve,
+        ExperimentPage,
+        ExperimentRecord,
+        TrialDetails,
+        TrialPage,
+        TrialRecord,
+    )
     from jupyter_storage.records.files import Change, Entry, Page, UnfinishedUpload, Usage
     from jupyter_storage.records.history import (
         CellDifference,
@@ -47,11 +56,15 @@ __all__ = [
     "CellDifference",
     "CellRestored",
     "Change",
+    "CheckpointRecord",
     "Column",
     "Comparison",
     "ConflictPolicy",
+    "Curve",
     "Difference",
     "Entry",
+    "ExperimentPage",
+    "ExperimentRecord",
     "Failure",
     "FileComparison",
     "FileVersion",
@@ -73,6 +86,9 @@ __all__ = [
     "TransferRecord",
     "TransferState",
     "TrashRecord",
+    "TrialDetails",
+    "TrialPage",
+    "TrialRecord",
     "UnfinishedUpload",
     "UploadRecord",
     "Usage",
@@ -81,6 +97,15 @@ __all__ = [
 ]
 
 _MODULES = {
+    "experiments": (
+        "CheckpointRecord",
+        "Curve",
+        "ExperimentPage",
+        "ExperimentRecord",
+        "TrialDetails",
+        "TrialPage",
+        "TrialRecord",
+    ),
     "files": (
         "Change",
         "Entry",

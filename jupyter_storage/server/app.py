@@ -19,6 +19,7 @@ from jupyter_storage.errors import StorageError, Unreachable
 from jupyter_storage.redact import RedactingFilter, redact
 from jupyter_storage.server import (
     archive,
+    experiments,
     files,
     links,
     looking,
@@ -60,6 +61,7 @@ ROUTES: list[tuple[str, type]] = [
         usage,
         snapshots,
         storages,
+        experiments,
         openapi,
     )
     for pattern, handler in module.ROUTES

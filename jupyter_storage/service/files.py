@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_storage.config import Settings
 from jupyter_storage.errors import InvalidRequest, IsADirectory, StorageError
@@ -167,6 +167,24 @@ class Files(Base):
         place = self._locations.place(path)
         with place.naming():
             return place.store.local_path(place.key)
+
+    def reference(self, path: str, *, to_write: bool = False) -> tuple[str, Mapping[str, Any]]:
+        """Say where a path is such that another process can open it.
+
+        Parameters
+        ----------
+        path : str
+        to_write : bool
+            Whether it is to be written to, which system data refuses.
+
+        Returns
+        -------
+        tuple
+            A URI, and the options of its store, which hold no secret.
+        """
+        if to_write:
+            self._locations.guard(self._locations.place(path), force=False)
+        return self._locations.reference(path)
 
     def url(self, path: str, *, expires: int = 3600) -> str:
         """Make a link to a file that works without credentials for ``expires`` seconds."""

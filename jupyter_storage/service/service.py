@@ -12,10 +12,10 @@ from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.records import Entry, TierRecord
 from jupyter_storage.service.adding import Adding
 from jupyter_storage.service.base import Listener
+from jupyter_storage.service.experiments import Experiments
 from jupyter_storage.service.files import Files, relabel
 from jupyter_storage.service.snapshots import Snapshots
 from jupyter_storage.service.storages import Storages
-from jupyter_storage.service.transfers import Transfers
 from jupyter_storage.tiers import Health
 from jupyter_storage.transfers.places import Place
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 
-class Service(Files, Transfers, Snapshots, Storages, Adding):
+class Service(Files, Experiments, Snapshots, Storages, Adding):
     """Everything that a face can ask for.
 
     All methods block and may be called from several threads; each raises a

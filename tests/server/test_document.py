@@ -45,6 +45,13 @@ RECORDS = {
     "CellDifference": records.CellDifference,
     "CellRestored": records.CellRestored,
     "FileComparison": records.FileComparison,
+    "Experiment": records.ExperimentRecord,
+    "Experiments": records.ExperimentPage,
+    "Trial": records.TrialRecord,
+    "Trials": records.TrialPage,
+    "TrialDetails": records.TrialDetails,
+    "Checkpoint": records.CheckpointRecord,
+    "Curve": records.Curve,
 }
 
 
