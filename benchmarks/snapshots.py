@@ -97,6 +97,7 @@ class Ours:
             "gitignore": True,
             "force": False,
             "bandwidth": 0,
+            "retention": "all forever",
         }
         if changes is not None:
             request |= {"base": changes.base, "dirty": changes.marks}

@@ -15,7 +15,7 @@ from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.commands.tiers import exports
 from jupyter_storage.commands.transfers import TICK, Interrupted
 from jupyter_storage.commands.upkeep import last_upkeep
-from jupyter_storage.records import RestoreProgress, TransferRecord
+from jupyter_storage.records import RestoreProgress, SnapshotStatus, TransferRecord
 
 __all__ = ["COMMANDS"]
 
@@ -100,6 +100,7 @@ def _status(arguments: argparse.Namespace, context: Context) -> Outcome:
         "newest": "none"
         if status.last is None
         else f"{status.last.short_id}, {human_time(status.last.time)}",
+        "changes": _watching_text(status),
         "fork": status.fork
         and f"{status.fork}, while {status.holder or 'nobody'} holds the "
         "workspace; 'snapshot takeover' makes this the main line",
@@ -112,6 +113,14 @@ def _status(arguments: argparse.Namespace, context: Context) -> Outcome:
     }
     text = "\n".join(f"{name:<11}{line}" for name, line in lines.items() if line)
     return Outcome(Record(status, text=text), 1 if status.state == "error" else 0)
+
+
+def _watching_text(status: SnapshotStatus) -> str | None:
+    if status.watching is None:
+        return None
+    if status.watching:
+        return "noticed at once"
+    return "found by looks at everything" + (f": {status.unwatched}" if status.unwatched else "")
 
 
 def _restoring_text(progress: RestoreProgress | None) -> str:

@@ -130,6 +130,8 @@ class SnapshotStatus:
     watching : bool or None
         Whether changes are noticed at once; else by looks at everything, at intervals. None while
         nobody knows.
+    unwatched : str or None
+        Why they are not.
     fork : str or None
         The fork that this machine writes, where another one holds the workspace.
     holder : str or None
@@ -157,3 +159,4 @@ class SnapshotStatus:
     late: bool = False
     restoring: RestoreProgress | None = None
     watching: bool | None = None
+    unwatched: str | None = None

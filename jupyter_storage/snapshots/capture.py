@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +318,9 @@ def _summary(walk: Walk, written: _Written, started: int) -> dict[str, object]:
 
 @cache
 def _version() -> str:
+    # Its import takes as long as many a snapshot.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("jupyter_storage")
     except PackageNotFoundError:

@@ -74,7 +74,7 @@ class Capturer:
         """Take a snapshot in this process; see :meth:`Workspace.now`."""
         try:
             heading = self._keeper.sync()
-            request = self._request() | _on(heading, force=force)
+            request = self._request(heading, force=force)
             record = worker.run(request, progress=progress)
             self._keeper.line.captured(record, heading)
         finally:
@@ -84,13 +84,13 @@ class Capturer:
     def prepare(self) -> None:
         """Let the worker get ready for a snapshot that is due soon."""
         with suppress(StorageError):
-            self._child.prepare(self._request())
+            self._child.prepare(self._repository())
 
     def capture(self, wanted: Wanted, cancel: threading.Event) -> Taken:
         """Take a snapshot in the worker."""
         with self._still:
             heading = self._keeper.sync()
-            request = self._request() | _on(heading, force=wanted.force)
+            request = self._request(heading, force=wanted.force)
             if wanted.changes is not None:
                 request |= {"base": wanted.changes.base, "dirty": wanted.changes.marks}
             try:
@@ -106,7 +106,16 @@ class Capturer:
         """End the worker."""
         self._child.close()
 
-    def _request(self) -> dict[str, Any]:
+    def _request(self, heading: Heading, *, force: bool) -> dict[str, Any]:
+        return {
+            **self._repository(),
+            "tags": list(heading.tags),
+            "lineage": list(heading.lineage),
+            "force": force or heading.joins,
+        }
+
+    def _repository(self) -> dict[str, Any]:
+        """The part of a request that is known before."""
         place = self._home.place()
         return {
             "uri": place.uri,
@@ -119,11 +128,3 @@ class Capturer:
             "bandwidth": self._bandwidth,
             "retention": self._retention,
         }
-
-
-def _on(heading: Heading, *, force: bool) -> dict[str, Any]:
-    return {
-        "tags": list(heading.tags),
-        "lineage": list(heading.lineage),
-        "force": force or heading.joins,
-    }

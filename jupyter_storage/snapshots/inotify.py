@@ -106,7 +106,7 @@ class TreeWatch(WatchCallback):
     overflowed : Callable
         Called when events were lost, after the watches were renewed.
     lost : Callable
-        Called when nothing is watched any more.
+        Called when nothing is watched any more, with what the system said, if it did.
     most : int
         Directories.
     """
@@ -118,7 +118,7 @@ class TreeWatch(WatchCallback):
         enters: Callable[[str], bool],
         changed: Told,
         overflowed: Callable[[], None],
-        lost: Callable[[], None],
+        lost: Callable[[OSError | None], None],
         most: int,
     ) -> None:
         self._root, self._enters, self._most = root, enters, most
@@ -288,14 +288,14 @@ class TreeWatch(WatchCallback):
     def _try_add(self, key: str) -> bool:
         try:
             self.add(key)
-        except TooMany:
-            self._give_up()
+        except TooMany as error:
+            self._give_up(error)
             return False
         return True
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: OSError | None = None) -> None:
         # To stop takes away the watches, which looks like the end of the directory.
         if not self._over:
             self._over = True
             self._reader.stop()
-            self._lost()
+            self._lost(error)

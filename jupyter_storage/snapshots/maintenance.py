@@ -6,19 +6,15 @@ lock. What it came to is noted in the state directory.
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from jupyter_storage.errors import Conflict, StorageError
-from jupyter_storage.paths import TEMPORARY_PREFIX
 from jupyter_storage.redact import redact
+from jupyter_storage.snapshots.diary import DAY, Diary
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.repository.locks import Hold
 from jupyter_storage.snapshots.repository.marks import Marks
@@ -31,9 +27,8 @@ from jupyter_storage.snapshots.repository.times import to_datetime
 from jupyter_storage.snapshots.retention import Judgement, Policy, parse_policy
 from jupyter_storage.stores.opening import open_store
 
-__all__ = ["Diary", "forget", "maintain", "open_marks"]
+__all__ = ["forget", "maintain", "open_marks"]
 
-_DAY = 24 * 3600.0
 _PAUSE = 600.0  # seconds until the next try after one that failed
 _AT_ONCE = 8
 
@@ -92,52 +87,6 @@ def _verdict(judgement: Judgement) -> VerdictRecord:
         kept=bool(judgement.reasons),
         reasons=judgement.reasons,
     )
-
-
-class Diary:
-    """Notes of this machine on the upkeep of one repository.
-
-    Parameters
-    ----------
-    state : Path
-        Directory of our own on this machine.
-    """
-
-    def __init__(self, state: Path) -> None:
-        self._path = state / "upkeep.json"
-
-    def read(self) -> dict[str, Any]:
-        """Give what the last upkeep came to; empty before the first."""
-        with suppress(OSError, ValueError):
-            notes = json.loads(self._path.read_text())
-            if isinstance(notes, dict):
-                return notes
-        return {}
-
-    def write(self, wait: float, **notes: Any) -> None:
-        """Note what it came to, and when it is due again.
-
-        A full disk costs a pass too many, no more.
-        """
-        moment = time.time()
-        content = json.dumps({"time": moment, "due": moment + wait, **notes})
-        temporary = self._path.with_name(f"{TEMPORARY_PREFIX}{uuid4().hex}")
-        with suppress(OSError):
-            try:
-                temporary.write_text(content)
-                temporary.replace(self._path)
-            finally:
-                temporary.unlink(missing_ok=True)
-
-    def overdue(self) -> float:
-        """Seconds since the next upkeep is due; negative before that."""
-        due = self.read().get("due")
-        if not isinstance(due, float):
-            self.write(0.0)
-            return 0.0
-        since = time.time() - due
-        # A clock that went back must not put it off for ever.
-        return since if since >= -_DAY else 0.0
 
 
 class _Interruptible:
@@ -203,7 +152,7 @@ def maintain(
         diary.write(_PAUSE, error=redact(str(error)), hint=redact(error.hint))
         return None
     diary.write(
-        _DAY,
+        DAY,
         forgotten=forgotten.forgotten,
         kept=forgotten.kept,
         bytes_deleted=pruned.bytes_deleted,

@@ -125,23 +125,26 @@ def file_text(
     content : sequence of str
         The ID of its one blob, if it has any.
     """
-    mode, size, modified = to_go_mode(status.st_mode), status.st_size, status.st_mtime_ns
-    written = to_text(modified)
-    changed = written if status.st_ctime_ns == modified else to_text(status.st_ctime_ns)
-    return "".join(
-        (
-            f'{{"name":{_spelled(name)},"type":"file",',
-            f'"mode":{mode},' if mode else "",
-            f'"mtime":"{written}","atime":"{to_text(status.st_atime_ns)}","ctime":"{changed}",',
-            _owner(status.st_uid, status.st_gid),
-            f'"inode":{status.st_ino},',
-            f'"device_id":{status.st_dev},' if status.st_nlink > 1 else "",
-            f'"size":{size},' if size else "",
-            f'"links":{status.st_nlink},',
-            f'"extended_attributes":{to_go_json(attributes)},' if attributes else "",
-            f'"content":["{content[0]}"]}}' if content else '"content":[]}',
-        )
+    links, times = status.st_nlink, (status.st_mtime_ns, status.st_atime_ns, status.st_ctime_ns)
+    # Most files have one time: each spelling costs as much as all the rest of this.
+    modified = to_text(times[0])
+    read = modified if times[1] == times[0] else to_text(times[1])
+    changed = modified if times[2] == times[0] else to_text(times[2])
+    device = f'"device_id":{status.st_dev},' if links > 1 else ""
+    size = f'"size":{status.st_size},' if status.st_size else ""
+    more = f'"extended_attributes":{to_go_json(attributes)},' if attributes else ""
+    blobs = f'"{content[0]}"' if content else ""
+    return (
+        f'{{"name":{_spelled(name)},"type":"file",{_mode(status.st_mode)}'
+        f'"mtime":"{modified}","atime":"{read}","ctime":"{changed}",'
+        f'{_owner(status.st_uid, status.st_gid)}"inode":{status.st_ino},'
+        f'{device}{size}"links":{links},{more}"content":[{blobs}]}}'
     )
+
+
+@lru_cache(1024)
+def _mode(mode: int) -> str:
+    return f'"mode":{go},' if (go := to_go_mode(mode)) else ""
 
 
 def _spelled(name: str) -> str:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_storage.snapshots.capture import Changes, Memory, Progress, Taken, take
-from jupyter_storage.snapshots.maintenance import Diary, maintain
+from jupyter_storage.snapshots.diary import Diary
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.repository.locks import Hold, elapsed
-from jupyter_storage.snapshots.retention import DEFAULT
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.throttled import ThrottledStore
 
@@ -33,7 +32,7 @@ class Session:
         self._opened = ""
         self._ready: tuple[Hold, ExitStack, float] | None = None
         self._uri, self._options = "", dict[str, Any]()
-        self._state, self._retention = Path(), DEFAULT
+        self._state, self._retention = Path(), ""
         self._read = 0
 
     @property
@@ -137,6 +136,9 @@ class Session:
         self.let_go()
         if self._repository is None or Diary(self._state).overdue() < overdue:
             return
+        # Once a day; the start of the process need not wait for it.
+        from jupyter_storage.snapshots.maintenance import maintain
+
         maintain(
             self._repository,
             uri=self._uri,
@@ -173,5 +175,5 @@ class Session:
             self._repository, self._memory, self._opened = repository, memory, wanted
         store.bandwidth = request["bandwidth"]
         self._uri, self._options = request["uri"], request["options"]
-        self._state, self._retention = Path(request["state"]), request.get("retention", DEFAULT)
+        self._state, self._retention = Path(request["state"]), request["retention"]
         return repository, memory

@@ -96,6 +96,7 @@ class Standing:
             "durable": told.durable and datetime.fromtimestamp(told.durable, timezone.utc),
             "late": told.late,
             "watching": told.watching,
+            "unwatched": told.unwatched,
         }
         if told.record is not None:
             changes |= {"last": told.record, "failures": told.record.failures}

@@ -73,6 +73,8 @@ class Told:
         Whether something waits for more than a minute.
     watching : bool
         Whether changes are noticed at once, and not only by looks at everything.
+    unwatched : str or None
+        Why not.
     record : SnapshotRecord or None
         What the last capture gave.
     error : StorageError or None
@@ -85,6 +87,7 @@ class Told:
     durable: float | None = None
     late: bool = False
     watching: bool = False
+    unwatched: str | None = None
     record: SnapshotRecord | None = None
     error: StorageError | None = None
 
@@ -332,6 +335,7 @@ class Syncer:
                 durable=self._durable,
                 late=waiting.since is not None and time.time() - waiting.since > _LATE,
                 watching=self._watching,
+                unwatched=self._watcher.unwatched,
                 record=record or self._told.record,
                 error=error if ended else self._told.error,
             )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import InvalidRequest, NotFound
 from jupyter_storage.records import SnapshotRecord
-from jupyter_storage.snapshots.maintenance import Diary, forget, nanoseconds, open_marks
+from jupyter_storage.snapshots.diary import Diary
+from jupyter_storage.snapshots.maintenance import forget, nanoseconds, open_marks
 from jupyter_storage.snapshots.place import check_replaceable, replace_shared_password
 from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.repository.keys import KeyRing

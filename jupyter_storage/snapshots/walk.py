@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import attrgetter
 from pathlib import Path
 
 from jupyter_storage.errors import Cancelled, from_os_error
@@ -44,6 +45,8 @@ Progress = Callable[[int, int], None]
 
 _MOST_FAILURES = 1000
 _MOST_LEAVING = 256  # directories that wait for their files to be read
+
+_NAME = attrgetter("name")
 
 # Of the entry itself, not of what a link leads to.
 _HERE = {"follow_symlinks": False}
@@ -218,8 +221,11 @@ class Walk:
         return here
 
     def _look(self, here: Directory, entries: list[Entry]) -> None:
-        # The files that a database keeps beside itself come after it.
-        for entry in sorted(entries, key=lambda e: (e.name.endswith(SIDECARS), e.name)):
+        entries.sort(key=_NAME)
+        if here.logs:
+            # The files that a database keeps beside itself come after it.
+            entries.sort(key=lambda entry: entry.name.endswith(SIDECARS))
+        for entry in entries:
             if self.cancel is not None and self.cancel.is_set():
                 raise Cancelled("The snapshot was cancelled")
             directory = entry.is_dir(follow_symlinks=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -69,6 +70,11 @@ class Watcher:
         it may have changed as well; the empty path is the project directory.
     lost : Callable
         Called in other threads when nothing is noticed any more, and scans at intervals must do.
+
+    Attributes
+    ----------
+    unwatched : str or None
+        Why nothing is noticed; None while it is, and before the start.
     """
 
     def __init__(
@@ -86,6 +92,7 @@ class Watcher:
         self._rules: dict[str, Rules] = {}
         self._lock = threading.Lock()
         self._watch: TreeWatch | _ObservedTree | None = None
+        self.unwatched: str | None = None
 
     @property
     def directories(self) -> frozenset[str]:
@@ -101,7 +108,8 @@ class Watcher:
             False where it cannot be done, and scans at intervals must do instead: too many
             directories, a network disk, or the kernel's limits on watches and files.
         """
-        if _is_network_disk(self._project):
+        if (kind := _network_disk(self._project)) is not None:
+            self.unwatched = f"it is on a network disk ({kind}), which other machines may write to"
             return False
         try:
             if sys.platform == "linux":
@@ -110,14 +118,14 @@ class Watcher:
                     enters=lambda key: not self._leaves_out(key, directory=True),
                     changed=self._tell,
                     overflowed=lambda: self._changed("", True),
-                    lost=self._lost,
+                    lost=self._give_up,
                     most=_MOST_DIRECTORIES,
                 )
             else:
                 self._watch = _ObservedTree(self._project, self._tell)
             self._watch.start()
-        except OSError:
-            self._watch = None
+        except OSError as error:
+            self._watch, self.unwatched = None, _why(error)
         return self._watch is not None
 
     def stop(self) -> None:
@@ -147,11 +155,15 @@ class Watcher:
                 try:
                     # What was left out may be wanted now, and the other way round.
                     self._watch.add(above)
-                except OSError:
+                except OSError as error:
                     self._watch.stop()
-                    self._lost()
+                    self._give_up(error)
         if not self._leaves_out(key, directory=directory):
             self._changed(key, directory and new)
+
+    def _give_up(self, error: OSError | None) -> None:
+        self.unwatched = _why(error)
+        self._lost()
 
     def _leaves_out(self, key: str, *, directory: bool) -> bool:
         if not key:
@@ -211,15 +223,32 @@ class _ObservedTree(FileSystemEventHandler):
                 self._changed(key, directory=event.is_directory, new=new)
 
 
-def _is_network_disk(path: str) -> bool:
-    """Whether the file system is one that other machines write to, as Linux tells."""
+def _why(error: OSError | None) -> str:
+    """What keeps a directory from being watched, and what to do about it."""
+    if error is None:
+        return "watching it ended; a new start of the server begins it again"
+    if error.errno == errno.ENOSPC:
+        return (
+            f"it has more directories than are watched: {_MOST_DIRECTORIES:,}, or what the kernel "
+            "allows (fs.inotify.max_user_watches)"
+        )
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return (
+            "the kernel's limit on open files or inotify instances is reached "
+            "(fs.inotify.max_user_instances)"
+        )
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _network_disk(path: str) -> str | None:
+    """Which file system it is, if it is one that other machines write to, as Linux tells."""
     best, kind = "", ""
     try:
         mounts = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
-        return False
+        return None
     for line in mounts:
         _, where, here, *_ = line.split(" ")
         if (path + "/").startswith(where.rstrip("/") + "/") and len(where) >= len(best):
             best, kind = where, here
-    return kind.startswith(_NETWORK)
+    return kind if kind.startswith(_NETWORK) else None

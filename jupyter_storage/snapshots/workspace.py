@@ -31,8 +31,9 @@ from jupyter_storage.snapshots.repository import Repository, Snapshot
 from jupyter_storage.snapshots.restore import Progress
 from jupyter_storage.snapshots.restorer import Restorer
 from jupyter_storage.snapshots.retention import DEFAULT
+from jupyter_storage.snapshots.sight import Sight, seen
 from jupyter_storage.snapshots.standing import Standing
-from jupyter_storage.snapshots.syncer import Syncer
+from jupyter_storage.snapshots.syncer import Syncer, Told
 from jupyter_storage.snapshots.views import to_record
 
 __all__ = ["Workspace"]
@@ -124,6 +125,7 @@ class Workspace:
         self._syncer: Syncer | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
+        self._sight = Sight(state / "watching", self.project)
         self._standing = Standing(
             SnapshotStatus(
                 "unwatched" if enabled else "off", workspace, str(self.project), self._home.uri
@@ -320,7 +322,10 @@ class Workspace:
         status = replace(self._standing.status, repository=self._home.uri)
         if status.state == "unwatched" and (restoring := startup.progress(self.project)):
             # By another process, which is a server.
-            return replace(status, state="restoring", restoring=restoring)
+            status = replace(status, state="restoring", restoring=restoring)
+        if status.watching is None:
+            watching, unwatched = seen(self.state / "watching", self.project)
+            status = replace(status, watching=watching, unwatched=unwatched)
         return status
 
     def environment(self) -> dict[str, str]:
@@ -357,6 +362,7 @@ class Workspace:
             thread.join(max(0.0, end - time.monotonic()))
         self._capturer.close()
         self._keeper.stop(max(1.0, end - time.monotonic()))
+        self._sight.close()
 
     def _begin(self) -> None:
         self._restorer.sweep()
@@ -372,7 +378,7 @@ class Workspace:
             journal=self.state / "journal.sqlite",
             capture=self._capturer.capture,
             prepare=self._capturer.prepare,
-            tell=self._standing.hear,
+            tell=self._hear,
         )
         with self._lock:
             if self._stopping.is_set():
@@ -418,6 +424,10 @@ class Workspace:
             holder=heading.holder,
             guarded=guarded,
         )
+
+    def _hear(self, told: Told) -> None:
+        self._sight.note(told.watching, told.unwatched)
+        self._standing.hear(told)
 
     def _join(self) -> None:
         """Take the first snapshot on the main line; its heading says that one is due."""

@@ -157,6 +157,7 @@ export interface ISnapshotStatus {
   pending_bytes?: number | null;
   /** Whether changes are noticed at once; else by looks at everything, now and then. */
   watching?: boolean | null;
+  unwatched?: string | null;
   /** In the state `restoring`. */
   restoring?: IRestoreProgress | null;
   /** The fork that this machine writes, while another one holds the workspace. */

@@ -67,6 +67,7 @@ def test_killed_workers_leave_a_clean_repository(
         "gitignore": True,
         "force": True,
         "bandwidth": 0,
+        "retention": "all forever",
     }
     (tmp_path / "state").mkdir()
 

@@ -289,6 +289,7 @@ def test_two_increments_with_a_lock_that_is_there_before(bench, monkeypatch, how
         "gitignore": True,
         "force": False,
         "bandwidth": 0,
+        "retention": "all forever",
     }
     (bench.base / "password").write_text(PASSWORDS[0])
 

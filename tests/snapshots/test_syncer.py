@@ -174,6 +174,7 @@ def test_where_nothing_can_be_watched_scans_find_what_changed(start, project, mo
     run.idle()
     (project / "sub/a").write_text("a")
     run.wait(lambda told: told.record.files == 1)
+    assert "more directories" in run.told[-1].unwatched
     assert not run.told[-1].watching
     assert all(wanted.changes is None for wanted in run.wanted)
 
@@ -187,6 +188,7 @@ def test_when_watching_ends_scans_go_on(start, project, monkeypatch):
     run.wait(lambda told: told.record.files == 1)
     (project / "b").write_text("b")
     run.wait(lambda told: told.record.files == 2)
+    assert "watching it ended" in run.told[-1].unwatched
     assert not run.told[-1].watching
 
 
@@ -448,6 +450,7 @@ def test_a_worker_killed_again_and_again_loses_nothing(project, store, restic, t
         "excluded": [],
         "gitignore": True,
         "bandwidth": 0,
+        "retention": "all forever",
     }
 
     def capture(wanted, cancel):

@@ -10,7 +10,8 @@ import pytest
 from oracle import Restic
 
 from jupyter_storage.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, Unsupported
-from jupyter_storage.snapshots.maintenance import Diary, maintain
+from jupyter_storage.snapshots.diary import Diary
+from jupyter_storage.snapshots.maintenance import maintain
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.session import Session
 from jupyter_storage.snapshots.upkeep import Upkeep

@@ -181,8 +181,11 @@ def test_too_many_directories_later_on_are_told(project, seen):
     until(seen, "LOST")
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EMFILE])
-def test_the_limits_of_the_kernel_are_noticed_in_any_directory(project, monkeypatch, code):
+@pytest.mark.parametrize(
+    ("code", "option"),
+    [(errno.ENOSPC, "max_user_watches"), (errno.EMFILE, "max_user_instances")],
+)
+def test_the_limits_of_the_kernel_are_noticed_in_any_directory(project, monkeypatch, code, option):
     (project / "a/b").mkdir(parents=True)
     add = InotifyFD.add_callback
 
@@ -194,18 +197,23 @@ def test_the_limits_of_the_kernel_are_noticed_in_any_directory(project, monkeypa
     monkeypatch.setattr(InotifyFD, "add_callback", limited)
     watcher = Watcher(project, excluded=[], gitignore=True, changed=print, lost=print)
     assert watcher.start() is False
+    assert option in watcher.unwatched
     watcher.stop()
 
 
 @pytest.mark.parametrize(
-    ("limit", "value"),
-    [("_MOST_DIRECTORIES", 1), ("_NETWORK", ("ext", "overlay", "tmpfs", "xfs", "btrfs"))],
+    ("limit", "value", "why"),
+    [
+        ("_MOST_DIRECTORIES", 1, "more directories than are watched: 1,"),
+        ("_NETWORK", ("ext", "overlay", "tmpfs", "xfs", "btrfs"), "network disk ("),
+    ],
 )
-def test_where_nothing_can_be_watched_it_says_so(project, monkeypatch, limit, value):
+def test_where_nothing_can_be_watched_it_says_so(project, monkeypatch, limit, value, why):
     (project / "a/b").mkdir(parents=True)
     monkeypatch.setattr(watch, limit, value)
     watcher = Watcher(project, excluded=[], gitignore=True, changed=print, lost=print)
     assert watcher.start() is False
+    assert why in watcher.unwatched
     watcher.stop()
 
 

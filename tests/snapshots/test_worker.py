@@ -41,6 +41,7 @@ def request_of(project, store, tmp_path):
             "gitignore": True,
             "force": False,
             "bandwidth": 0,
+            "retention": "all forever",
         }
         return values | options
 

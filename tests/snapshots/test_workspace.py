@@ -284,3 +284,18 @@ def test_a_dead_child_is_survived(make, project, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", real)
     wait_for(lambda: workspace.status().state == "ok")
     assert Repository.exists(open_store(status.repository))
+
+
+def test_other_processes_are_told_whether_changes_are_noticed_at_once(make, project, monkeypatch):
+    server, command = make(), make()
+    assert command.status().watching is None
+    server.start()
+    wait_for(lambda: server.status().state == "ok")
+    assert (command.status().watching, command.status().unwatched) == (True, None)
+    server.stop()
+    assert command.status().watching is None
+    monkeypatch.setattr("jupyter_storage.snapshots.watch._MOST_DIRECTORIES", 0)
+    server = make()
+    server.start()
+    wait_for(lambda: command.status().watching is False)
+    assert "more directories" in command.status().unwatched

@@ -11,11 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_storage.errors import Conflict, NotFound
 from jupyter_storage.snapshots.repository.catalog import Catalog
-from jupyter_storage.snapshots.repository.check import check
 from jupyter_storage.snapshots.repository.contents import Parts, needed_blobs
 from jupyter_storage.snapshots.repository.crypto import Keys
 from jupyter_storage.snapshots.repository.files import Files
@@ -25,15 +24,19 @@ from jupyter_storage.snapshots.repository.locks import Hold, hold_lock
 from jupyter_storage.snapshots.repository.marks import Marks
 from jupyter_storage.snapshots.repository.merging import merge_index
 from jupyter_storage.snapshots.repository.opening import make_repository, open_repository
-from jupyter_storage.snapshots.repository.outcomes import CheckRecord, PruneRecord, RepairRecord
 from jupyter_storage.snapshots.repository.packs import BlobType
-from jupyter_storage.snapshots.repository.prune import prune
 from jupyter_storage.snapshots.repository.reading import BlobReader
-from jupyter_storage.snapshots.repository.repair import repair_index
 from jupyter_storage.snapshots.repository.snapshots import Snapshot
 from jupyter_storage.snapshots.repository.tree import Node, decode_tree, encode_tree
 from jupyter_storage.snapshots.repository.writing import BlobWriter
 from jupyter_storage.stores.store import Store
+
+if TYPE_CHECKING:
+    from jupyter_storage.snapshots.repository.outcomes import (
+        CheckRecord,
+        PruneRecord,
+        RepairRecord,
+    )
 
 __all__ = ["Repository"]
 
@@ -266,6 +269,9 @@ class Repository:
         Conflict
             If a snapshot appears meanwhile, which the list lacked. Neither then.
         """
+        # Here and below: taking snapshots, which begins in a new process, needs none of this.
+        from jupyter_storage.snapshots.repository.prune import prune
+
         snapshots = self.snapshots()
         self.refresh()
         needed = needed_blobs(self, snapshots, hold)
@@ -284,10 +290,14 @@ class Repository:
         self, *, percent: float = 0.0, progress: Callable[[int, int], None] | None = None
     ) -> CheckRecord:
         """Look whether all is whole, under a lock; see :func:`check`."""
+        from jupyter_storage.snapshots.repository.check import check
+
         return check(self._parts, self, percent=percent, progress=progress)
 
     def repair_index(self, hold: Hold) -> RepairRecord:
         """Make the index agree with the packs, under an exclusive lock."""
+        from jupyter_storage.snapshots.repository.repair import repair_index
+
         return repair_index(self._parts, hold)
 
     def keys(self, password: str) -> KeyRing:

@@ -27,8 +27,8 @@ def to_text(nanoseconds: int) -> str:
     Times outside of the years 1 to 9999, which some file systems hand out, become the nearest
     year: no such time can be written in this format.
     """
-    seconds, fraction = divmod(nanoseconds, 10**9)
-    text = _second(min(max(seconds, _FIRST), _LAST))
+    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    text = _second(seconds)
     if fraction:
         return f"{text}.{fraction:09d}".rstrip("0") + "Z"
     return text + "Z"
@@ -36,7 +36,7 @@ def to_text(nanoseconds: int) -> str:
 
 @lru_cache(4096)
 def _second(seconds: int) -> str:
-    moment = _EPOCH + timedelta(seconds=seconds)
+    moment = _EPOCH + timedelta(seconds=min(max(seconds, _FIRST), _LAST))
     return f"{moment.year:04d}-" + moment.strftime("%m-%dT%H:%M:%S")
 
 

@@ -90,7 +90,10 @@ export function Snapshots({ context }: { context: IPanelContext }): React.JSX.El
       {status?.watching === false && last && !status.restoring && (
         <div
           className="jp-Storage-small"
-          title={trans.__('A network disk, or more directories than this system can watch')}
+          title={
+            status.unwatched ??
+            trans.__('A network disk, or more directories than this system can watch')
+          }
         >
           {trans.__('Changes are found by looking, not at once')}
         </div>
