@@ -187,6 +187,7 @@ class Transfers(UsageOf):
                 tuple(left.request["sources"]),
                 left.request["destination"],
                 "cancelled",
+                bytes_done=left.size,
                 files_done=left.files,
                 started=left.started,
             )

@@ -1,8 +1,9 @@
 """What a transfer has done, kept on disk so that a later process can go on with it.
 
 A journal is a file of lines. The first says what was asked for. The others are a letter and the
-mark of a file: ``b`` it was begun, ``d`` it is done, ``u`` with what its store needs to go on. They
-are written at once, so that they outlive a kill; a line that was cut off counts for nothing.
+mark of a file: ``b`` it was begun, ``d`` with its size it is done, ``u`` with what its store needs
+to go on. They are written at once, so that they outlive a kill; a line that was cut off counts for
+nothing.
 """
 
 from __future__ import annotations
@@ -44,14 +45,15 @@ class Left:
     request : mapping
         What was asked for.
     started : datetime
-    files : int
-        How many are done.
+    files, size : int
+        How many are done, and their bytes.
     """
 
     id: str
     request: Mapping[str, Any]
     started: datetime
     files: int
+    size: int
 
 
 class Unfinished:
@@ -136,9 +138,9 @@ class Journal:
         self._write(f"b {mark}")
         return Unfinished(self, mark)
 
-    def done(self, mark: str) -> None:
-        """Note that a file is where it should be."""
-        self._write(f"d {mark}")
+    def done(self, mark: str, size: int = 0) -> None:
+        """Note that a file of so many bytes is where it should be."""
+        self._write(f"d {mark} {size}")
 
     def keep(self, mark: str, token: str | None) -> None:
         """Note what a store needs to go on with a file."""
@@ -237,8 +239,8 @@ class Journals:
                 head = _head(file.readline())
                 if head is not None:
                     started = datetime.fromtimestamp(head["started"], timezone.utc)
-                    files = sum(line.startswith("d ") for line in file)
-                    found.append(Left(path.stem, head["request"], started, files))
+                    sizes = [_size(line) for line in file if line.startswith("d ")]
+                    found.append(Left(path.stem, head["request"], started, len(sizes), sum(sizes)))
         return found
 
     def find(self, identifier: str) -> Left | None:
@@ -278,6 +280,12 @@ def _head(line: str) -> dict[str, Any] | None:
     if not isinstance(head, dict) or head.get("version") != _VERSION:
         return None
     return head
+
+
+def _size(line: str) -> int:
+    """Read the size of a file that is done; a line may be cut off, or of an older version."""
+    size = line.split()[2:]
+    return int(size[0]) if size and size[0].isdigit() and line.endswith("\n") else 0
 
 
 def _is_free(descriptor: int) -> bool:

@@ -196,7 +196,7 @@ class Transfer:
             return
         mark = self.journal.mark(source.path, target.path, entry)
         yield self.journal.begin(mark)
-        self.journal.done(mark)
+        self.journal.done(mark, entry.size or 0)
 
     def _copy_file(
         self, source: Place, target: Place, entry: Entry, unfinished: Unfinished | None

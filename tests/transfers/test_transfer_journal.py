@@ -71,7 +71,7 @@ def test_one_process_at_a_time_has_it_and_a_kill_frees_it(journals, tmp_path):
         "import sys, time; from pathlib import Path;"
         "from jupyter_storage.transfers.journal import Journals;"
         f"journal = Journals(Path({str(tmp_path / 'transfers')!r})).open({REQUEST!r});"
-        "journal.done('00' * 12); print('open', flush=True); time.sleep(60)"
+        "journal.done('00' * 12, 7); print('open', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout.readline() == b"open\n"
@@ -79,7 +79,7 @@ def test_one_process_at_a_time_has_it_and_a_kill_frees_it(journals, tmp_path):
         assert journals.left() == []
         child.kill()
     left = journals.left()
-    assert [(each.request, each.files) for each in left] == [(REQUEST, 1)]
+    assert [(each.request, each.files, each.size) for each in left] == [(REQUEST, 1, 7)]
     assert journals.find(left[0].id) == left[0]
     journal = journals.open(REQUEST)
     assert journal.recall("00" * 12) == "done"
