@@ -38,6 +38,49 @@ export interface ITier {
   used: number | null;
   free: number | null;
   quota: number | null;
+  /** When it will be full, if it goes on like that; null where nobody can tell. */
+  full_in_days?: number | null;
+  /** How a tier that was added in the panel is reached. */
+  options?: ITierOptions | null;
+}
+
+/** Where the credentials of a bucket are found, and the bucket itself; never a secret. */
+export interface ITierOptions {
+  endpoint_url?: string;
+  region?: string;
+  profile?: string;
+  anonymous?: boolean;
+  access_key_env?: string;
+  secret_key_env?: string;
+  credentials_file?: string;
+}
+
+/** A tier as it is added. */
+export interface ITierRequest {
+  uri: string;
+  options: ITierOptions;
+}
+
+/** What fills a tier. */
+export interface IUsage {
+  tier: string;
+  state: 'none' | 'counting' | 'done' | 'cancelled' | 'failed';
+  files: number;
+  bytes: number;
+  own_files: number | null;
+  own_bytes: number | null;
+  trash_bytes: number;
+  largest: IEntry[];
+  oldest: IEntry[];
+  taken: string | null;
+  error: string | null;
+}
+
+/** What speaks against a step. */
+export interface IAdvice {
+  kind: 'large' | 'many' | 'secret' | 'region';
+  message: string;
+  hint: string;
 }
 
 /** One file that could not be done, and why. */
@@ -55,6 +98,9 @@ export interface IPlan {
   conflicts: string[];
   conflict_count: number;
   failures: IFailure[];
+  /** At the speed of the last transfer there. */
+  seconds?: number | null;
+  advice?: IAdvice[];
 }
 
 /** What a deletion would take away, and whether it can be undone. */

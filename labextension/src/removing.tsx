@@ -6,8 +6,8 @@ import { RemovalQuestion } from './components/RemovalQuestion';
 import { explain } from './errors';
 import { formatBytes } from './format';
 import type { StorageModel } from './model';
-import { nameOf } from './paths';
-import type { IEntry, IRemovalPlan, ITransfer } from './records';
+import { formatPath, nameOf } from './paths';
+import type { IEntry, IRemovalPlan, ITransfer, ITrashItem } from './records';
 
 /** Milliseconds in which a plan is waited for before the question is shown without it. */
 const PATIENCE = 150;
@@ -19,7 +19,7 @@ export async function removeEntries(
   model: StorageModel,
   entries: readonly IEntry[],
   trans: TranslationBundle
-): Promise<void> {
+): Promise<boolean> {
   const paths = entries.map(entry => entry.path);
   const gone = new AbortController();
   let plan: IRemovalPlan | null = null;
@@ -32,7 +32,7 @@ export async function removeEntries(
   try {
     const accepted = await ask(entries, counted, trans);
     if (!accepted) {
-      return;
+      return false;
     }
     // Who is quicker than the count still gets the trash where there is one.
     plan ??= await counted;
@@ -40,6 +40,36 @@ export async function removeEntries(
     gone.abort();
   }
   await remove(model, paths, plan.undoable, trans);
+  return true;
+}
+
+/** Delete one deletion, or all of a tier's trash, for good, after a question. */
+export async function emptyTrash(
+  model: StorageModel,
+  tier: string,
+  item: ITrashItem | null,
+  trans: TranslationBundle
+): Promise<boolean> {
+  const result = await showDialog({
+    title: item ? trans.__('Delete for Good?') : trans.__('Empty the Trash of %1?', tier),
+    body: item
+      ? trans.__(
+          '%1, deleted from %2, is lost then.',
+          amount(item.files, item.bytes, true, trans),
+          item.paths[0]
+        )
+      : trans.__('Everything in it is lost then. This cannot be undone.'),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: item ? trans.__('Delete') : trans.__('Empty') })
+    ],
+    defaultButton: 0
+  });
+  if (result.button.accept) {
+    const where = formatPath(tier, item?.id ?? '');
+    await model.settle(await model.requests.emptyTrash(where));
+  }
+  return result.button.accept;
 }
 
 async function ask(
@@ -63,7 +93,7 @@ async function ask(
 }
 
 /** Delete what was agreed to, and say so with a way back. */
-export async function remove(
+async function remove(
   model: StorageModel,
   paths: string[],
   undoable: boolean,

@@ -17,9 +17,11 @@ import type {
   ISnapshotStatus,
   ITicket,
   ITier,
+  ITierRequest,
   ITransfer,
   ITrashItem,
   IUpload,
+  IUsage,
   SortKey
 } from './records';
 import type { IUploadTransport } from './uploader';
@@ -50,6 +52,40 @@ export class Requests implements IUploadTransport {
   /** One tier, looked at afresh. */
   tier(name: string): Promise<ITier> {
     return this.json(`tiers/${encodeURIComponent(name)}`);
+  }
+
+  /** Add a tier or change one that was added; or say how it would be. */
+  putTier(name: string, request: ITierRequest, dryRun: boolean): Promise<ITier> {
+    return this.json(`tiers/${encodeURIComponent(name)}`, {
+      method: 'PUT',
+      body: JSON.stringify({ ...request, dry_run: dryRun }),
+      headers: { 'Content-Type': 'application/json' }
+    });
+  }
+
+  /** Take a tier that was added off the list. */
+  async removeTier(name: string): Promise<void> {
+    await this.send(`tiers/${encodeURIComponent(name)}`, { method: 'DELETE' });
+  }
+
+  /** What fills a tier, as it is counted or was counted last. */
+  usage(tier: string): Promise<IUsage> {
+    return this.json(`usage/${encodeURIComponent(tier)}`);
+  }
+
+  /** Begin to count. */
+  countUsage(tier: string): Promise<IUsage> {
+    return this.post(`usage/${encodeURIComponent(tier)}`, {});
+  }
+
+  /** Stop counting. */
+  cancelUsage(tier: string): Promise<IUsage> {
+    return this.json(`usage/${encodeURIComponent(tier)}`, { method: 'DELETE' });
+  }
+
+  /** A link that works without credentials for some seconds. */
+  link(path: string, expires: number): Promise<{ url: string }> {
+    return this.post('links', { path, expires });
   }
 
   /** One page of a directory. */

@@ -6,6 +6,7 @@ import { useDrops } from './drops';
 import { Filter } from './Filter';
 import { Grid } from './Grid';
 import { useSignal } from './hooks';
+import { Welcome } from './Welcome';
 
 /** The directory that is browsed: breadcrumbs, rows, and what is said about them. */
 export function Files({ context }: { context: IPanelContext }): React.JSX.Element {
@@ -18,7 +19,7 @@ export function Files({ context }: { context: IPanelContext }): React.JSX.Elemen
   );
 
   if (!browser.tier) {
-    return <div className="jp-Storage-message">{trans.__('Choose a tier to see its files.')}</div>;
+    return <Welcome context={context} />;
   }
   return (
     <div

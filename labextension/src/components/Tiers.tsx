@@ -1,13 +1,15 @@
 import * as React from 'react';
 
 import { formatBytes } from '../format';
-import { tierIcon } from '../icons';
+import { tierIcon, usageIcon } from '../icons';
 import { formatPath } from '../paths';
 import type { ITier } from '../records';
+import { CommandIDs } from '../tokens';
 import { Bar } from './Bar';
 import type { IPanelContext } from './context';
 import { useDrops } from './drops';
 import { useSignal } from './hooks';
+import { Forecast } from './Usage';
 
 /** The list of tiers. */
 export function Tiers({ context }: { context: IPanelContext }): React.JSX.Element {
@@ -28,11 +30,19 @@ export function Tiers({ context }: { context: IPanelContext }): React.JSX.Elemen
     return <div className="jp-Storage-message">{trans.__('Looking for tiers…')}</div>;
   }
   return (
-    <ul className="jp-Storage-tiers" aria-label={trans.__('Tiers')}>
-      {model.tiers.map(tier => (
-        <Tier key={tier.name} tier={tier} context={context} />
-      ))}
-    </ul>
+    <>
+      <ul className="jp-Storage-tiers" aria-label={trans.__('Tiers')}>
+        {model.tiers.map(tier => (
+          <Tier key={tier.name} tier={tier} context={context} />
+        ))}
+      </ul>
+      <button
+        className="jp-Storage-link jp-Storage-addTier"
+        onClick={() => void context.commands.execute(CommandIDs.addTier)}
+      >
+        {trans.__('Add a Bucket…')}
+      </button>
+    </>
   );
 }
 
@@ -70,7 +80,7 @@ function Tier({ tier, context }: { tier: ITier; context: IPanelContext }): React
     classes.push('jp-mod-away');
   }
   return (
-    <li className={classes.join(' ')} ref={ref} {...handlers}>
+    <li className={classes.join(' ')} ref={ref} data-tier={tier.name} {...handlers}>
       <button
         className="jp-Storage-tierButton"
         title={details.join('\n')}
@@ -88,7 +98,18 @@ function Tier({ tier, context }: { tier: ITier; context: IPanelContext }): React
           <span className="jp-Storage-small">{`${tier.scope} · ${tier.lifetime}`}</span>
         </span>
       </button>
+      {ok && (
+        <button
+          className="jp-Storage-iconButton jp-Storage-tierUsageButton"
+          title={trans.__('Usage and Clean-Up')}
+          aria-label={trans.__('Usage of %1', tier.name)}
+          onClick={() => void context.commands.execute(CommandIDs.usage, { tier: tier.name })}
+        >
+          <usageIcon.react tag="span" className="jp-Storage-icon" />
+        </button>
+      )}
       {ok && <Usage tier={tier} context={context} />}
+      {ok && <Forecast tier={tier} trans={trans} />}
       {!ok && !checking && (
         <div className="jp-Storage-tierReason">
           {tier.reason && <p>{tier.reason}</p>}
