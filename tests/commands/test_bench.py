@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 LIMITS = {"disk", "network", "cpu", "throttling"}
@@ -35,6 +40,19 @@ def test_a_tier_that_cannot_be_written_says_why(call, isolated_environment):
     done = call("bench", "--size", "1MB", "shared:")
     assert done.status == 1
     assert "shared:" in done.err
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="only Linux tells")
+def test_other_work_is_not_taken_for_a_slow_disk(call):
+    spin = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(spin) for _ in range(2 * os.cpu_count())]
+    try:
+        done = call("bench", "--size", "100MB", "--files", "2", "shared:", "--json")
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert done.json["limit"] == "cpu"
 
 
 @pytest.mark.parametrize("words", [["--size", "0"], ["--files", "0"], ["--size", "big"]])
