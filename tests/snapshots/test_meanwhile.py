@@ -107,8 +107,8 @@ def test_what_another_does_at_any_moment_loses_nothing(busy, work, other):
 def sleepy(bench, monkeypatch):
     """A project directory whose content is in the repository, but in no snapshot any more."""
     bench.slept = 0.0
-    elapsed = locks._elapsed
-    monkeypatch.setattr(locks, "_elapsed", lambda: elapsed() + bench.slept)
+    elapsed = locks.elapsed
+    monkeypatch.setattr(locks, "elapsed", lambda: elapsed() + bench.slept)
     project = bench.base / "project"
     project.mkdir()
     made(bench)
@@ -192,8 +192,8 @@ def test_a_dead_lock_goes_stale_whatever_the_clock_of_its_holder_says(bench):
 
 
 def test_a_lock_is_not_renewed_by_a_machine_that_slept_for_too_long(bench, monkeypatch):
-    elapsed, slept = locks._elapsed, 0.0
-    monkeypatch.setattr(locks, "_elapsed", lambda: elapsed() + slept)
+    elapsed, slept = locks.elapsed, 0.0
+    monkeypatch.setattr(locks, "elapsed", lambda: elapsed() + slept)
     monkeypatch.setattr(locks, "_REFRESH", 0.02)
     made(bench)
     with bench.open().lock() as hold:
