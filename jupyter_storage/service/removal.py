@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -60,6 +61,9 @@ class Removal(Base):
                 weight = Weight(plan.files, plan.bytes, plan.complete)
                 for tier, own in _by_tier(places).items():
                     self._trash(tier).put(own, weight, meter=meter, cancel=cancel)
+                    # A server may run for months: what is old goes when something comes.
+                    with suppress(StorageError):
+                        self._expire(tier)
             finally:
                 for place in places:
                     self._changed(place)
@@ -137,16 +141,20 @@ class Removal(Base):
 
     def expire_trash(self) -> None:
         """Delete for good what has been in the trash for its time."""
-        from jupyter_storage.transfers.progress import Meter
-
-        if not self.settings.trash_days:
-            return
-        before = datetime.now(timezone.utc) - timedelta(days=self.settings.trash_days)
         for name in list(self._locations.tiers):
             try:
-                self._trash(name).empty(before=before, meter=Meter(), cancel=threading.Event())
+                self._expire(name)
             except StorageError:
+                # A tier that does not answer is looked at again next time.
                 continue
+
+    def _expire(self, tier: str) -> None:
+        from jupyter_storage.transfers.progress import Meter
+
+        days = self.settings.trash_days
+        if days:
+            before = datetime.now(timezone.utc) - timedelta(days=days)
+            self._trash(tier).empty(before=before, meter=Meter(), cancel=threading.Event())
 
     def _planned(self, places: Sequence[Place]) -> RemovalPlan:
         from jupyter_storage.records import RemovalPlan

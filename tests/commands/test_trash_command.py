@@ -35,3 +35,16 @@ def test_a_plain_file_has_no_trash(call, directory):
     assert refused.status == 1
     assert "lies on no tier" in refused.err
     assert (directory / "a.txt").exists()
+
+
+def test_what_is_old_goes_for_good_when_something_comes(call, directory, isolated_environment):
+    (directory / "a.txt").write_text("content")
+    for name in ("a", "b"):
+        call("cp", "a.txt", f"shared:{name}.txt")
+    call("rm", "--trash", "shared:a.txt")
+    (bundle,) = (isolated_environment / "tiers").glob("shared_storage/.~*/*")
+    bundle.rename(bundle.with_name("20200101T000000Z-00000000"))
+    assert call("trash", "list", "--json").json[0]["deleted"].startswith("2020-01-01")
+    call("rm", "--trash", "shared:b.txt")
+    (left,) = call("trash", "list", "--json").json
+    assert left["paths"] == ["shared:b.txt"]
