@@ -5,13 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -19,7 +18,6 @@ from fsspec.utils import get_protocol
 
 from jupyter_storage.errors import (
     AlreadyExists,
-    ChecksumMismatch,
     InvalidRequest,
     IsADirectory,
     NotADirectory,
@@ -28,9 +26,11 @@ from jupyter_storage.errors import (
     StorageError,
     Unsupported,
 )
-from jupyter_storage.paths import TEMPORARY_PREFIX, basename, is_below, is_temporary, join, parent
+from jupyter_storage.paths import basename, is_below, is_temporary, join, parent
 from jupyter_storage.records import Entry, Page
 from jupyter_storage.redact import redact
+from jupyter_storage.stores.any_protocols import entry_of, installation
+from jupyter_storage.stores.any_writer import AnyWriter
 from jupyter_storage.stores.cloud_errors import from_cloud_error
 from jupyter_storage.stores.store import CHUNK, Progress, Store, Writer
 from jupyter_storage.stores.streams import Stream
@@ -39,8 +39,8 @@ __all__ = ["AnyStore"]
 
 T = TypeVar("T")
 
-_READ_ONLY = frozenset({"http", "https", "github", "git", "zip", "tar", "reference", "data"})
-_TIMES = ("mtime", "modified", "LastModified", "last_modified", "updated", "created")
+_WEB = frozenset({"http", "https"})
+_READ_ONLY = _WEB | frozenset({"github", "git", "zip", "tar", "reference", "data"})
 
 
 class AnyStore(Store):
@@ -75,7 +75,7 @@ class AnyStore(Store):
             raise NotConfigured(
                 f"The protocol '{self._protocol}' cannot be used: {redact(str(error))}",
                 path=redact(uri),
-                hint=_installation(self._protocol),
+                hint=installation(self._protocol),
             ) from error
         except Exception as error:
             raise self._translated(error, "") from error
@@ -91,7 +91,7 @@ class AnyStore(Store):
                 raise
             # A root that nobody has written to yet is an empty directory.
             return Entry("", "", "directory")
-        return _entry(key, info)
+        return entry_of(key, info)
 
     def list(self, key: str = "", *, cursor: str | None = None, limit: int = 1000) -> Page:
         children = self._children(key)
@@ -135,9 +135,11 @@ class AnyStore(Store):
             yield iter(())
             return
         expected = left if entry.size is not None else None
-        file: IO[bytes] = self._try(
-            lambda: self._fs.open(self._path(key), "rb", cache_type="none"), key
-        )
+        # Not every web server gives ranges: from the beginning, a file is asked for in one go.
+        how: dict[str, Any] = {"cache_type": "none"}
+        if self._protocol in _WEB and not offset:
+            how["block_size"] = 0
+        file: IO[bytes] = self._try(lambda: self._fs.open(self._path(key), "rb", **how), key)
 
         def read() -> bytes:
             nonlocal left
@@ -170,7 +172,7 @@ class AnyStore(Store):
             if exclusive:
                 raise AlreadyExists("It exists already", path=key)
         self._make_parents(key)
-        return _AnyWriter(self, key, exclusive)
+        return AnyWriter(self, key, exclusive)
 
     # Changing
 
@@ -234,7 +236,7 @@ class AnyStore(Store):
         return self._fs, self._root
 
     def url(self, key: str, *, expires: int = 3600) -> str:
-        if self._protocol in {"http", "https"}:
+        if self._protocol in _WEB:
             return self._path(key)
         try:
             return str(self._fs.sign(self._path(key), expiration=expires))
@@ -242,7 +244,7 @@ class AnyStore(Store):
             return super().url(key, expires=expires)
 
     def check(self) -> None:
-        if self._protocol in {"http", "https"}:
+        if self._protocol in _WEB:
             self._try(lambda: self._fs.exists(self._root), "")
             return
         with suppress(NotFound):
@@ -281,7 +283,7 @@ class AnyStore(Store):
             if full == path.rstrip("/") and len(found) == 1 and info.get("type") == "file":
                 raise NotADirectory("It is a file", path=key)
             if name and name not in {".", ".."} and not is_temporary(name) and full != path:
-                entries[name] = _entry(join(key, name), info)
+                entries[name] = entry_of(join(key, name), info)
         if not found and key and not self.stat(key).is_directory:
             raise NotADirectory("It is a file", path=key)
         return [entries[name] for name in sorted(entries)]
@@ -336,99 +338,3 @@ class AnyStore(Store):
                     partial(self._fs.cp_file, self._path(entry.path), self._path(target)), target
                 )
         self.delete_directory(key)
-
-
-class _AnyWriter(Writer):
-    """Writes beside the target under a hidden name, and renames it last."""
-
-    def __init__(self, store: AnyStore, key: str, exclusive: bool) -> None:
-        self._store, self._key, self._exclusive = store, key, exclusive
-        self._temporary = store._path(join(parent(key), f"{TEMPORARY_PREFIX}{uuid4().hex}"))
-        self._file: IO[bytes] = store._try(lambda: store._fs.open(self._temporary, "wb"), key)
-        self._written = 0
-        self._open = True
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._store._try(lambda: self._file.write(data), self._key)
-        self._written += len(data)
-
-    def commit(self) -> Entry:
-        store = self._store
-        store._try(self._file.close, self._key)
-        size = store._try(lambda: store._fs.info(self._temporary), self._key).get("size")
-        if size != self._written:
-            raise ChecksumMismatch(
-                f"{self._written:,} bytes were written and {size} arrived", path=self._key
-            )
-        with suppress(NotFound):
-            found = store.stat(self._key)
-            if found.is_directory:
-                raise IsADirectory("A directory has that name", path=self._key)
-            if self._exclusive:
-                raise AlreadyExists("It exists already", path=self._key)
-        store._move(self._temporary, self._key)
-        self._open = False
-        return store.stat(self._key)
-
-    def abort(self) -> None:
-        if not self._open:
-            return
-        self._open = False
-        with suppress(Exception):
-            self._file.close()
-        with suppress(Exception):
-            self._store._fs.rm_file(self._temporary)
-
-
-def _entry(key: str, info: Mapping[str, Any]) -> Entry:
-    if info.get("type") == "directory":
-        return Entry(key, basename(key), "directory", modified=_time(info))
-    return Entry(key, basename(key), "file", info.get("size"), _time(info))
-
-
-def _time(info: Mapping[str, Any]) -> datetime | None:
-    """The modification time, by whichever name and in whichever form a file system gives it."""
-    for name in _TIMES:
-        value = info.get(name)
-        if isinstance(value, datetime):
-            # Naive ones are in UTC in all file systems of fsspec that give such.
-            return (
-                value.astimezone(timezone.utc)
-                if value.tzinfo
-                else value.replace(tzinfo=timezone.utc)
-            )
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, timezone.utc)
-        if isinstance(value, str):
-            with suppress(ValueError):
-                moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-                return moment.astimezone(timezone.utc)
-    return None
-
-
-_PACKAGES = {
-    "abfs": "adlfs",
-    "az": "adlfs",
-    "dropbox": "dropboxdrivefs",
-    "gdrive": "gdrivefs",
-    "hf": "huggingface_hub",
-    "http": "aiohttp",
-    "https": "aiohttp",
-    "oci": "ocifs",
-    "oss": "ossfs",
-    "sftp": "paramiko",
-    "smb": "smbprotocol",
-    "ssh": "paramiko",
-    "webdav": "webdav4",
-    "webhdfs": "requests",
-}
-
-
-def _installation(protocol: str) -> str:
-    package = _PACKAGES.get(protocol)
-    if package:
-        return f"Install its package: pip install {package}"
-    return (
-        "Check the URI. If fsspec has a package for this protocol, install it: "
-        "pip install <the package>"
-    )

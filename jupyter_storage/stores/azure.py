@@ -27,7 +27,8 @@ from jupyter_storage.stores.azure_writer import AzureWriter, blocks_of
 from jupyter_storage.stores.bodies import Bodies, Confirm
 from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.native import Body
-from jupyter_storage.stores.object_store import Found, ObjectStore, Span
+from jupyter_storage.stores.object_store import ObjectStore
+from jupyter_storage.stores.objects import Found, Span
 from jupyter_storage.stores.ranges import WHOLE
 from jupyter_storage.stores.store import Fill, Progress, Store, Writer
 from jupyter_storage.stores.streams import Stream

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.filling import Filling
 from jupyter_storage.stores.native import Body, Native
-from jupyter_storage.stores.object_store import Span
+from jupyter_storage.stores.objects import Span
 from jupyter_storage.stores.pace import Pace
 from jupyter_storage.stores.ranges import WHOLE, Fetched, Ranges
 from jupyter_storage.stores.store import Fill, Progress

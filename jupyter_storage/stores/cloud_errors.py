@@ -334,7 +334,7 @@ def _code(error: BaseException) -> str:
     told = getattr(error, "error_code", None)  # azure; an enumeration at times
     if (told := str(getattr(told, "value", told))) in {*_KINDS, *_NO_BUCKET}:
         return told
-    for attribute in ("code", "status", "status_code"):  # gcsfs, aiohttp, azure
+    for attribute in ("status", "status_code", "code"):  # aiohttp, azure, gcsfs
         value = getattr(error, attribute, None)
         if str(value).isdigit() and 400 <= int(str(value)) < 600:
             return str(value)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from jupyter_storage.errors import Conflict, StorageError, Unreachable
 from jupyter_storage.stores.checksums import Checksum, combined
-from jupyter_storage.stores.object_store import Span
+from jupyter_storage.stores.objects import Span
 from jupyter_storage.stores.pace import Pace, jittered
 from jupyter_storage.stores.ranges import Fetched
 from jupyter_storage.stores.store import Fill, Progress

@@ -17,7 +17,8 @@ from jupyter_storage.records import Entry
 from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.gcs_client import GCSClient, object_path
 from jupyter_storage.stores.gcs_writer import GCSWriter, insert
-from jupyter_storage.stores.object_store import Found, ObjectStore, Span
+from jupyter_storage.stores.object_store import ObjectStore
+from jupyter_storage.stores.objects import Found, Span
 from jupyter_storage.stores.store import Progress, Store, Writer
 from jupyter_storage.stores.streams import Stream
 

@@ -8,11 +8,8 @@ import os
 import pwd
 import shutil
 import stat
-import threading
-import time
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from io import RawIOBase
@@ -31,13 +28,12 @@ from jupyter_storage.errors import (
     os_errors,
 )
 from jupyter_storage.paths import (
-    basename,
     contained,
     is_below,
-    is_temporary,
     join,
 )
 from jupyter_storage.records import Entry, Page, Usage
+from jupyter_storage.stores.local_listing import LargeDirectories, children, describe
 from jupyter_storage.stores.local_writer import LocalWriter, hidden_beside
 from jupyter_storage.stores.store import CHUNK, Progress, Store, Writer
 
@@ -45,11 +41,6 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 __all__ = ["LocalStore"]
-
-
-_LARGE = 2_000  # names; sorting fewer again is cheaper than remembering
-_KEPT = 4  # large directories
-_SETTLED = 3 * 10**9  # nanoseconds; FAT counts in steps of two seconds
 
 
 class LocalStore(Store):
@@ -67,8 +58,7 @@ class LocalStore(Store):
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         super().__init__("file://" + quote(str(self.root)))
-        self._large: OrderedDict[Path, tuple[int, Sequence[str]]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._large = LargeDirectories()
 
     # Looking
 
@@ -96,7 +86,7 @@ class LocalStore(Store):
                 return Page(())
             if path.exists() and not path.is_dir():
                 raise NotADirectory("It is a file", path=key)
-            names = self._names(path)
+            names = self._large.names(path)
             start = bisect_right(names, cursor) if cursor else 0
             chosen = names[start : start + limit]
             entries, directory = [], str(path)
@@ -122,7 +112,7 @@ class LocalStore(Store):
             if not path.is_dir():
                 path.lstat()
                 raise NotADirectory("It is a file", path=key)
-        pending = [iter(_children(key, str(path), on_error))]
+        pending = [iter(children(key, str(path), on_error))]
         while pending:
             entry = next(pending[-1], None)
             if entry is None:
@@ -131,7 +121,7 @@ class LocalStore(Store):
             yield entry
             if entry.is_directory:
                 below = f"{path}{entry.path[len(key) :] if key else '/' + entry.path}"
-                pending.append(iter(_children(entry.path, below, on_error)))
+                pending.append(iter(children(entry.path, below, on_error)))
 
     def local_path(self, key: str) -> Path | None:
         return self._path(key)
@@ -327,27 +317,6 @@ class LocalStore(Store):
                     hint="Mount or make it, or set JUPYTER_STORAGE_ROOT to a directory of yours.",
                 )
 
-    def _names(self, directory: Path) -> Sequence[str]:
-        """Sorted names in a directory.
-
-        Those of large directories are kept for the pages that follow, as long as the directory
-        was not changed: each change sets its modification time.
-        """
-        modified = directory.stat().st_mtime_ns
-        with self._lock:
-            kept = self._large.get(directory)
-        if kept is not None and kept[0] == modified:
-            return kept[1]
-        names = sorted(name for name in os.listdir(directory) if not is_temporary(name))
-        with self._lock:
-            self._large.pop(directory, None)
-            # Two changes within one tick of the clock leave one time: let it rest first.
-            if len(names) >= _LARGE and time.time_ns() - modified > _SETTLED:
-                self._large[directory] = (modified, names)
-            while len(self._large) > _KEPT:
-                self._large.popitem(last=False)
-        return names
-
     def _path(self, key: str) -> Path:
         return contained(self.root, key)
 
@@ -364,56 +333,10 @@ class LocalStore(Store):
             link = os.readlink(path)
             target = Path(os.path.realpath(path))  # unlike resolve(), it bears loops
             if not (target.exists() and (target == self.root or self.root in target.parents)):
-                return _describe(key, "symlink", status, link)
+                return describe(key, "symlink", status, link)
             status = target.stat()
         kind: Literal["directory", "file"] = "directory" if stat.S_ISDIR(status.st_mode) else "file"
-        return _describe(key, kind, status, link)
-
-
-def _children(
-    key: str, directory: str, on_error: Callable[[StorageError], None] | None
-) -> Iterator[Entry]:
-    """Describe what is in a directory, in the order of keys; of each, only its name is kept."""
-    try:
-        with os_errors(key), os.scandir(directory) as scan:
-            # The slash counts, as in object stores: 'a-b' comes before what is in 'a'.
-            names = sorted(
-                child.name + "/" if child.is_dir(follow_symlinks=False) else child.name
-                for child in scan
-                if not is_temporary(child.name)
-            )
-    except StorageError as error:
-        if on_error is None:
-            raise
-        on_error(error)
-        return
-    prefix = f"{key}/" if key else ""
-    for written in names:
-        name = written[:-1] if written[-1] == "/" else written
-        path = f"{directory}/{name}"
-        try:
-            status = os.lstat(path)
-            link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else None
-        except FileNotFoundError:
-            continue  # somebody deleted it since the listing
-        modified = datetime.fromtimestamp(status.st_mtime, timezone.utc)
-        if stat.S_ISREG(status.st_mode):
-            yield Entry(prefix + name, name, "file", status.st_size, modified)
-        elif stat.S_ISDIR(status.st_mode):
-            yield Entry(prefix + name, name, "directory", None, modified)
-        elif link is not None:
-            yield Entry(prefix + name, name, "symlink", None, modified, link=link)
-
-
-def _describe(
-    key: str,
-    kind: Literal["file", "directory", "symlink"],
-    status: os.stat_result,
-    link: str | None = None,
-) -> Entry:
-    modified = datetime.fromtimestamp(status.st_mtime, timezone.utc)
-    size = status.st_size if kind == "file" else None
-    return Entry(key, basename(key), kind, size, modified, link=link)
+        return describe(key, kind, status, link)
 
 
 def _name_of(look_up: Callable[[int], Any], number: int) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import obstore
 
 from jupyter_storage.stores.cloud_errors import http_code
-from jupyter_storage.stores.object_store import Span
+from jupyter_storage.stores.objects import Span
 from jupyter_storage.stores.store import CHUNK
 
 if TYPE_CHECKING:

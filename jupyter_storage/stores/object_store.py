@@ -7,15 +7,12 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 from uuid import uuid4
 
 from jupyter_storage.errors import (
     AlreadyExists,
     Conflict,
-    InvalidPath,
     InvalidRequest,
     IsADirectory,
     NotADirectory,
@@ -23,49 +20,18 @@ from jupyter_storage.errors import (
     StorageError,
     Unsupported,
 )
-from jupyter_storage.paths import TEMPORARY_PREFIX, basename, clean_key, is_below, join
+from jupyter_storage.paths import TEMPORARY_PREFIX, basename, is_below, join
 from jupyter_storage.records import Entry, Page
 from jupyter_storage.stores.cloud_errors import root_code
 from jupyter_storage.stores.directories import Directories, Names
+from jupyter_storage.stores.objects import Found, Span, entry_of, visible
 from jupyter_storage.stores.store import Progress, Store
 from jupyter_storage.stores.streams import Stream
 
-__all__ = ["PAGE", "Found", "ObjectStore", "Span"]
+__all__ = ["ObjectStore"]
 
 PAGE = 1000  # keys that one listing or one deletion takes
 RENAMES = 8  # copies at once while a directory is renamed
-
-
-class Found(NamedTuple):
-    """One line of a listing.
-
-    Attributes
-    ----------
-    key : str
-        As the bucket has it; a directory's ends with a slash.
-    size : int
-        Bytes.
-    modified : datetime or None
-        In UTC.
-    checksum : str or None
-        As in :class:`~jupyter_storage.records.Entry`.
-    """
-
-    key: str
-    size: int = 0
-    modified: datetime | None = None
-    checksum: str | None = None
-
-
-class Span(NamedTuple):
-    """A range of a file's bytes; ``end`` is the first one after it, or None."""
-
-    start: int
-    end: int | None
-
-    def header(self) -> str:
-        """As HTTP writes it: with the last byte, not the one after it."""
-        return f"bytes={self.start}-{'' if self.end is None else self.end - 1}"
 
 
 class ObjectStore(Store):
@@ -172,9 +138,9 @@ class ObjectStore(Store):
         entries = []
         for item in sorted(found, key=lambda item: item.key):
             relative = item.key[len(base) :]
-            child = _visible(relative)
+            child = visible(relative)
             if child is not None:
-                entries.append(_entry(join(key, child), relative.endswith("/"), item))
+                entries.append(entry_of(join(key, child), relative.endswith("/"), item))
         return Page(tuple(entries), more)
 
     def walk(self, key: str = "") -> Iterator[Entry]:
@@ -183,9 +149,9 @@ class ObjectStore(Store):
         for item in self._all(key):
             empty = False
             relative = item.key[len(base) :]
-            child = _visible(relative)
+            child = visible(relative)
             if child is not None:
-                yield _entry(join(key, child), relative.endswith("/"), item)
+                yield entry_of(join(key, child), relative.endswith("/"), item)
         if empty and key:
             self._refuse_listing(key)
 
@@ -394,14 +360,8 @@ class ObjectStore(Store):
     def _names_in(self, directory: str, start: str) -> Names:
         """Names of the directories in one, of a page that begins there."""
         base = self._base(directory)
-        found, more = self._found(
-            directory,
-            base,
-            flat=False,
-            cursor=None,
-            limit=PAGE,
-            after=base + start if start else "",
-        )
+        after = base + start if start else ""
+        found, more = self._found(directory, base, flat=False, cursor=None, limit=PAGE, after=after)
         last = max((item.key for item in found), default=base) if more else None
         names = {basename(item.key.rstrip("/")) for item in found if item.key.endswith("/")}
         return Names(names, None if last is None else last[len(base) :])
@@ -434,22 +394,3 @@ class ObjectStore(Store):
             self._head(key)
             raise NotADirectory("It is a file", path=key)
         raise NotFound("No such directory", path=key)
-
-
-def _entry(key: str, directory: bool, item: Found) -> Entry:
-    if directory:
-        return Entry(key, basename(key), "directory")
-    return Entry(key, basename(key), "file", item.size, item.modified, item.checksum)
-
-
-def _visible(relative: str) -> str | None:
-    """Give the key of an object below a directory, or None where no path can name it.
-
-    Buckets hold keys that are no paths (``a//b``, ``../c``), written by other programs. They are
-    left alone; so is the marker of the directory itself.
-    """
-    key = relative.removesuffix("/")
-    try:
-        return key if key and clean_key(key) == key else None
-    except InvalidPath:
-        return None

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from jupyter_storage.errors import Conflict, Unreachable
-from jupyter_storage.stores.object_store import Span
+from jupyter_storage.stores.objects import Span
 
 __all__ = ["WHOLE", "Fetched", "Ranges"]
 

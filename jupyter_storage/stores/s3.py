@@ -15,7 +15,8 @@ from jupyter_storage.stores.bodies import Bodies, Confirm
 from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.cloud_errors import from_code, root_code
 from jupyter_storage.stores.native import Body, Native
-from jupyter_storage.stores.object_store import Found, ObjectStore, Span
+from jupyter_storage.stores.object_store import ObjectStore
+from jupyter_storage.stores.objects import Found, Span
 from jupyter_storage.stores.ranges import WHOLE
 from jupyter_storage.stores.s3_checksums import checksums_of, md5_of
 from jupyter_storage.stores.s3_client import S3Client

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element, fromstring
 
-from jupyter_storage.stores.object_store import Found
+from jupyter_storage.stores.objects import Found
 
 __all__ = ["listed", "read_fast"]
 

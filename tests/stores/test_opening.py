@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 
 import pytest
 
-from jupyter_storage.errors import InvalidPath, NotConfigured, Unsupported
+from jupyter_storage.errors import InvalidPath, InvalidRequest, NotConfigured, NotFound, Unsupported
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.stores.opening import ENTRY_POINTS, open_store
 
@@ -49,6 +52,49 @@ def test_http_can_be_read_and_not_written(s3_endpoint, s3_bucket):
         web.write("new", b"x")
     with pytest.raises(Unsupported):
         web.delete("d/file")
+
+
+def test_files_of_a_web_server_are_listed_and_read(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a b.txt").write_bytes(b"content")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        web = open_store(f"http://127.0.0.1:{server.server_port}/d")
+        web.check()
+        assert web.read("a%20b.txt") == b"content"
+        assert web.read("a%20b.txt", length=3) == b"con"
+        with pytest.raises(InvalidRequest, match="range requests"):
+            web.read("a%20b.txt", offset=3)
+        assert web.stat("a%20b.txt").size == 7
+        with pytest.raises(NotFound):
+            web.read("missing")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("uri", "package"),
+    [
+        ("sftp://host/x", "paramiko"),
+        ("webdav://host/x", "webdav4"),
+        ("oss://bucket/x", "ossfs"),
+        ("hdfs://host/x", "pyarrow"),
+    ],
+)
+def test_a_protocol_whose_package_is_missing_says_which(uri, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(NotConfigured) as caught:
+        open_store(uri)
+    assert f"pip install {package}" in caught.value.hint
 
 
 def test_a_plugin_serves_its_scheme(monkeypatch, tmp_path):

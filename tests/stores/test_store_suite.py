@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from jupyter_storage.stores import local_writer
+from jupyter_storage.stores.any import AnyStore
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.retrying import RetryingStore
 from jupyter_storage.testing.store_suite import StoreSuite
@@ -49,6 +50,17 @@ class TestS3AsAmazonDoes(StoreSuite):
         store.close()
 
 
+class TestS3WithoutTheNativeLane(StoreSuite):
+    """Where only botocore can do it, all is the same."""
+
+    @pytest.fixture
+    def store(self, moto_bucket):
+        store = open_store(f"s3://{moto_bucket}/some/prefix", {"requester_pays": True})
+        yield store
+        assert store._client.native("a", "a") is None
+        store.close()
+
+
 class TestS3BucketRoot(StoreSuite):
     @pytest.fixture
     def store(self, s3_bucket):
@@ -83,6 +95,17 @@ class TestAzure(StoreSuite):
         store = open_store(f"az://{azure_container}/some/prefix")
         yield store
         store.close()
+
+
+class TestAnyFileSystem(StoreSuite):
+    """A disk behind fsspec: what a plug-in of fsspec's brings is used in this way."""
+
+    races = False  # AnyStore looks, then renames
+
+    @pytest.fixture
+    def store(self, tmp_path):
+        (tmp_path / "root").mkdir()
+        return AnyStore(f"local://{tmp_path}/root/prefix")
 
 
 class TestMemory(StoreSuite):
