@@ -194,6 +194,19 @@ def _credentials(settings: Settings) -> Iterator[Check]:
             ("~/.config/gcloud/application_default_credentials.json",),
             "Sign in: gcloud auth application-default login.",
         )
+    if "az" in schemes:
+        yield _sources(
+            "Azure credentials",
+            (
+                "AZURE_STORAGE_CONNECTION_STRING",
+                "AZURE_STORAGE_ACCOUNT_KEY",
+                "AZURE_STORAGE_KEY",
+                "AZURE_STORAGE_SAS_TOKEN",
+                "AZURE_CLIENT_ID",
+            ),
+            ("~/.azure/azureProfile.json",),
+            "Sign in ('az login'), or set AZURE_STORAGE_CONNECTION_STRING.",
+        )
     for name, options in settings.store_options.items():
         missing = [
             str(variable)
