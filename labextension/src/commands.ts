@@ -21,6 +21,7 @@ import { codeFor, LIBRARIES, type Library } from './code';
 import { askName } from './dialogs';
 import { readInput } from './dnd';
 import { explain } from './errors';
+import { fetchCheckpoint, insertRestore, removeExperiment } from './experiments';
 import { storageIcon, uploadFolderIcon } from './icons';
 import type { StorageModel } from './model';
 import { paste } from './pasting';
@@ -256,6 +257,16 @@ export function addCommands(
       }
     }
   });
+
+  add(CommandIDs.fetchCheckpoint, trans.__('Fetch Checkpoint…'), args =>
+    fetchCheckpoint(model, args as { path: string }, trans)
+  );
+  add(CommandIDs.insertRestore, trans.__('Insert Cell That Restores'), args =>
+    insertRestore(app.commands, args as { path: string; kind: string }, trans)
+  );
+  add(CommandIDs.removeExperiment, trans.__('Clean Up…'), args =>
+    removeExperiment(model, args as { path: string }, trans)
+  );
 
   add(CommandIDs.retryTier, trans.__('Look at a Tier Again'), args =>
     model.retryTier(typeof args.name === 'string' ? args.name : browser.tier)

@@ -4,6 +4,7 @@ import type { AccordionPanel } from '@lumino/widgets';
 import * as React from 'react';
 
 import type { IPanelContext } from './components/context';
+import { Experiments } from './components/Experiments';
 import { Files } from './components/Files';
 import { Fork } from './components/Fork';
 import { History } from './components/History';
@@ -13,7 +14,7 @@ import { Transfers } from './components/Transfers';
 import { hasFiles } from './dnd';
 import { storageIcon } from './icons';
 
-/** The sidebar: tiers, files, transfers, snapshots, history. */
+/** The sidebar: tiers, files, transfers, snapshots, history, experiments. */
 export class StoragePanel extends SidePanel {
   constructor(context: IPanelContext, translator: ITranslator) {
     super({ translator });
@@ -33,7 +34,8 @@ export class StoragePanel extends SidePanel {
       this.files,
       section(trans.__('Transfers'), <Transfers context={context} />),
       section(trans.__('Snapshots'), <Snapshots context={context} />),
-      section(trans.__('History'), <History context={context} history={context.model.history} />)
+      section(trans.__('History'), <History context={context} history={context.model.history} />),
+      section(trans.__('Experiments'), <Experiments context={context} />)
     ]) {
       this.addWidget(widget);
     }
@@ -46,7 +48,7 @@ export class StoragePanel extends SidePanel {
         }
       });
     }
-    (this.content as AccordionPanel).setRelativeSizes([34, 36, 9, 9, 12]);
+    (this.content as AccordionPanel).setRelativeSizes([31, 33, 9, 9, 10, 8]);
   }
 
   /** The section with the files, whose toolbar the schema fills. */

@@ -5,8 +5,10 @@ import { encodeKey, parsePath } from './paths';
 import type {
   Conflict,
   ICellRestored,
+  ICheckpoint,
   IComparison,
   IEntry,
+  IExperimentPage,
   IFileComparison,
   IFileVersion,
   IPage,
@@ -20,6 +22,8 @@ import type {
   ITierRequest,
   ITransfer,
   ITrashItem,
+  ITrialDetails,
+  ITrialPage,
   IUpload,
   IUsage,
   SortKey
@@ -344,6 +348,35 @@ export class Requests implements IUploadTransport {
   /** Put one cell of an old version into the notebook as it is now. */
   restoreCell(id: string, path: string, cell: string): Promise<ICellRestored> {
     return this.post(`snapshots/${id}/cell`, { path, cell });
+  }
+
+  /** Experiments of Ray in a directory and below it, newest first. */
+  experiments(path: string): Promise<IExperimentPage> {
+    return this.json(`experiments?${query({ path, limit: '200' })}`);
+  }
+
+  /** The best trials of an experiment. */
+  trials(path: string, options: { metric?: string; limit: number }): Promise<ITrialPage> {
+    const { metric, limit } = options;
+    const asked = { limit: String(limit), ...(metric ? { metric } : {}) };
+    return this.json(`trials/${this.route(path)}?${query(asked)}`);
+  }
+
+  /** One trial with its curve and its checkpoints. */
+  trial(path: string, trial: string, metric?: string): Promise<ITrialDetails> {
+    const asked = { trial, ...(metric ? { metric } : {}) };
+    return this.json(`trials/${this.route(path)}?${query(asked)}`);
+  }
+
+  /** The best checkpoint of an experiment that is there. */
+  bestCheckpoint(path: string, metric?: string): Promise<ICheckpoint> {
+    const asked = metric ? `?${query({ metric })}` : '';
+    return this.json(`best-checkpoint/${this.route(path)}${asked}`);
+  }
+
+  private route(path: string): string {
+    const { tier, key } = parsePath(path);
+    return `${encodeURIComponent(tier)}/${encodeKey(key)}`;
   }
 
   private file(path: string): string {

@@ -42,7 +42,10 @@ export const CommandIDs = {
   browseSnapshot: 'storage:browse-snapshot',
   restoreSnapshot: 'storage:restore-snapshot',
   pinSnapshot: 'storage:pin-snapshot',
-  nameSnapshot: 'storage:name-snapshot'
+  nameSnapshot: 'storage:name-snapshot',
+  fetchCheckpoint: 'storage:fetch-checkpoint',
+  insertRestore: 'storage:insert-restore',
+  removeExperiment: 'storage:delete-experiment'
 } as const;
 
 /** The plugin whose schema holds the settings, menus, toolbars and shortcuts. */
