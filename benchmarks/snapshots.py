@@ -85,7 +85,20 @@ class Ours:
         self._tree = ""
 
     def _take(self, changes: Changes | None) -> Taken:
-        request: dict[str, object] = {
+        request = self._request()
+        if changes is not None:
+            request |= {"base": changes.base, "dirty": changes.marks}
+        taken = self._child.capture(request, NEVER)
+        self._tree = taken.tree
+        return taken
+
+    def prepare(self) -> None:
+        """Do what a server does half a second before a snapshot, while it waits for quiet."""
+        self._child.prepare(self._request())
+        time.sleep(0.5)
+
+    def _request(self) -> dict[str, object]:
+        return {
             "uri": self.store.as_uri(),
             "options": {},
             "password_file": str(self._password),
@@ -99,11 +112,6 @@ class Ours:
             "bandwidth": 0,
             "retention": "all forever",
         }
-        if changes is not None:
-            request |= {"base": changes.base, "dirty": changes.marks}
-        taken = self._child.capture(request, NEVER)
-        self._tree = taken.tree
-        return taken
 
     def backup(self) -> Use:
         before, peaks = self.cpu(), Peaks(lambda: self._child.pid)
@@ -164,6 +172,9 @@ class Stock:
     def change(self, key: str) -> Use:
         return self.backup()
 
+    def prepare(self) -> None:
+        """There is nothing to prepare."""
+
     def restore(self, target: Path) -> Use:
         return self._run("restore", "latest", "--target", str(target))
 
@@ -193,6 +204,9 @@ class Borg:
 
     def change(self, key: str) -> Use:
         return self.backup()
+
+    def prepare(self) -> None:
+        """There is nothing to prepare."""
 
     def restore(self, target: Path) -> Use:
         target.mkdir()
@@ -349,6 +363,7 @@ def compare(label: str, project: Path, base: Path, rounds: int, programs: list[s
             with some.open("ab") as file:
                 file.write(b"changed")
             key = str(some.relative_to(project))
+            tool.prepare()
             figures.measure("one file changed", tool, partial(tool.change, key))
         for place, tool in enumerate(tools):
             os.sync()
@@ -387,6 +402,7 @@ def warm(arguments: argparse.Namespace, base: Path) -> None:
     for _ in range(CHANGES):
         path = chance.choice(files)
         path.write_bytes(os.urandom(4000))
+        ours.prepare()
         walls.append(timed(partial(ours.change, str(path.relative_to(project))))[0])
         now = objects_in(ours.store)
         written, objects = written + len(now - objects), now

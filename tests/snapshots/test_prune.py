@@ -1,9 +1,11 @@
 """Pruning: what nothing needs goes at the second pass, and nothing else."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from history import DAY, forget, packs, pass_time, prune, read_snapshot, write_snapshot
+from oracle import PASSWORD
 
 from jupyter_storage.errors import ChecksumMismatch, Conflict, StorageError, Unsupported
 from jupyter_storage.snapshots.repository import Repository
@@ -204,7 +206,6 @@ def test_stock_restic_may_prune_in_between(open_repository, store, restic):
 
 @pytest.mark.slow
 def test_it_works_on_s3(s3_bucket, make_restic, tmp_path):
-    from oracle import PASSWORD
 
     from jupyter_storage.snapshots.place import Place, restic_environment
     from jupyter_storage.stores.opening import open_store
@@ -239,8 +240,6 @@ def test_a_pass_that_fails_is_taken_up_by_the_next(open_repository, store, resti
                 raise StorageError("The disk is full", path=key)
             return self.inner.create(key, **options)
 
-    from oracle import PASSWORD
-
     failing = Repository.open(Full(store), PASSWORD)
     with pytest.raises(StorageError, match="disk is full"):
         prune(failing, store)
@@ -249,3 +248,34 @@ def test_a_pass_that_fails_is_taken_up_by_the_next(open_repository, store, resti
     fresh = open_repository()
     fresh.refresh()
     assert read_snapshot(fresh, fresh.snapshots()[0]) == [kept]
+
+
+class LateStore(ForwardingStore):
+    """Lists one snapshot long after it was written, as some object stores do."""
+
+    def __init__(self, store, late):
+        super().__init__(store)
+        self.late = late
+
+    def list(self, key="", **options):
+        page = self.inner.list(key, **options)
+        return replace(page, entries=tuple(e for e in page.entries if e.name != self.late))
+
+
+def test_a_snapshot_that_this_machine_saw_is_kept_though_no_list_has_it(
+    open_repository, store, restic, tmp_path
+):
+    contents = [os.urandom(50_000)]
+    open_repository().close()
+    repository = Repository.open(store, PASSWORD, cache=tmp_path / "cache")
+    forget(repository, write_snapshot(repository, contents))
+    prune(repository, store)
+    pass_time(store)
+    # It counts on data that the pass found unneeded, and its writer knows nothing of passes.
+    again = write_snapshot(repository, contents)
+    late = Repository.open(LateStore(store, again), PASSWORD, cache=tmp_path / "cache")
+    assert again not in late.list_files("snapshots")
+    assert prune(late, store).packs_deleted == 0
+    assert [read_snapshot(late, each) for each in late.snapshots()] == [contents]
+    forget(repository, again)
+    assert late.snapshots() == []

@@ -54,6 +54,19 @@ class Cache:
             finally:
                 temporary.unlink(missing_ok=True)
 
+    def names(self, kind: str) -> frozenset[str]:
+        """IDs of the files of one kind of which there are copies."""
+        if self._directory is not None:
+            with suppress(OSError):
+                return frozenset(n for n in os.listdir(self._directory / kind) if len(n) == 64)
+        return frozenset()
+
+    def drop(self, kind: str, identifier: str) -> None:
+        """Delete the copy of a file that is no more."""
+        if self._directory is not None:
+            with suppress(OSError):
+                (self._directory / kind / identifier).unlink(missing_ok=True)
+
     def keep_only(self, kind: str, identifiers: Collection[str]) -> None:
         """Delete the copies of files that the repository no longer has."""
         if self._directory is None:

@@ -121,6 +121,14 @@ class Files:
         for fence in tuple(self.fences):
             fence()
 
+    def is_there(self, kind: str, identifier: str) -> bool:
+        """Whether a file is in the store, by its name."""
+        try:
+            self.store.stat(f"{kind}/{identifier}")
+        except NotFound:
+            return False
+        return True
+
     def put(self, key: str, content: bytes) -> None:
         """Write a file whole, several times if need be."""
         self._persist(lambda: self.store.write(key, content))

@@ -146,6 +146,7 @@ class Repository:
     def delete_file(self, kind: str, identifier: str) -> None:
         """Delete a file; one that is gone already will do."""
         self._files.remove(f"{kind}/{identifier}")
+        self._files.cache.drop(kind, identifier)
 
     # Snapshots
 
@@ -161,15 +162,23 @@ class Repository:
         return self.save_unpacked("snapshots", snapshot.to_json())
 
     def snapshots(self) -> list[Snapshot]:
-        """List all snapshots, oldest first."""
-        names = self.list_files("snapshots")
+        """List all snapshots, oldest first.
+
+        A list may be behind: one that was seen before and is not in it is looked for by name.
+        """
+        names = set(self.list_files("snapshots"))
+        late = self._files.cache.names("snapshots") - names
         found = []
         with ThreadPoolExecutor(8, "snapshots") as pool:
+            names |= {name for name in pool.map(self._if_there, late) if name is not None}
             for snapshot in pool.map(self._snapshot, names):
                 if snapshot is not None:
                     found.append(snapshot)
         self._files.cache.keep_only("snapshots", names)
         return sorted(found, key=lambda snapshot: (snapshot.time, snapshot.id))
+
+    def _if_there(self, identifier: str) -> str | None:
+        return identifier if self._files.is_there("snapshots", identifier) else None
 
     def _snapshot(self, identifier: str) -> Snapshot | None:
         try:
