@@ -14,15 +14,19 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-storage:status',
   description: 'The state of the snapshots in the status bar.',
   autoStart: true,
-  requires: [IStorage, IStatusBar],
-  optional: [ITranslator, ISettingRegistry],
+  requires: [IStorage],
+  // Notebook 7 has no status bar.
+  optional: [IStatusBar, ITranslator, ISettingRegistry],
   activate: async (
     app: JupyterFrontEnd,
     model: StorageModel,
-    statusBar: IStatusBar,
+    statusBar: IStatusBar | null,
     translator: ITranslator | null,
     settingRegistry: ISettingRegistry | null
   ): Promise<void> => {
+    if (!statusBar) {
+      return;
+    }
     const trans = (translator ?? nullTranslator).load('jupyter_storage');
     let shown = true;
     statusBar.registerStatusItem('jupyter-storage:status', {
