@@ -118,6 +118,88 @@ def test_a_cut_connection_keeps_nothing_with_a_checksum(desk):
     assert desk.uploads.get(record.id).offset == 0
 
 
+@pytest.mark.parametrize("path", ["local:f", "bucket:f"])
+def test_the_same_file_goes_on_where_it_was_after_a_restart(desk, path, monkeypatch):
+    monkeypatch.setattr("jupyter_storage.uploads.uploads._BETWEEN_PIECES", 0.0)
+    first = desk.uploads.begin(path, size=len(DATA), modified=NOON, sample="one")
+    desk.send(first.id, 0, DATA[:1000])
+    desk.start()
+    again = desk.uploads.begin(path, size=len(DATA), modified=NOON, sample="one")
+    assert (again.id, again.offset) == (first.id, 1000)
+    assert [record.id for record in desk.uploads.list()] == [first.id]
+    desk.send(again.id, 1000, DATA[1000:])
+    desk.uploads.commit(again.id)
+    assert desk.content(path) == DATA
+    # And from the beginning once it is done.
+    anew = desk.uploads.begin(
+        path, size=len(DATA), modified=NOON, sample="one", conflict=ConflictPolicy.OVERWRITE
+    )
+    assert anew.offset == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sample": "two"},
+        {"modified": NOON + timedelta(seconds=1)},
+        {"size": len(DATA) + 1},
+        {"owner": "eve"},
+        {"path": "local:g"},
+    ],
+)
+def test_another_file_begins_anew(desk, change, monkeypatch):
+    monkeypatch.setattr("jupyter_storage.uploads.uploads._BETWEEN_PIECES", 0.0)
+    file = {"path": "local:f", "size": len(DATA), "modified": NOON, "sample": "one", "owner": "me"}
+    first = desk.uploads.begin(**file)
+    desk.send(first.id, 0, DATA[:1000])
+    assert desk.uploads.begin(**file | change).offset == 0
+    assert desk.uploads.get(first.id).offset == 1000
+
+
+def test_a_beginning_whose_answer_was_lost_is_one_upload(desk):
+    records = [desk.uploads.begin("local:f", size=5, sample="one") for _ in range(2)]
+    assert records[0].id == records[1].id
+    assert len(desk.uploads.list()) == 1
+
+
+def test_two_windows_that_send_the_same_file_do_not_disturb_each_other(desk):
+    first = desk.uploads.begin("local:f", size=len(DATA), sample="one")
+    desk.send(first.id, 0, DATA[:1000])
+    assert desk.uploads.get(first.id).active
+    policy = ConflictPolicy.OVERWRITE
+    second = desk.uploads.begin("local:f", size=len(DATA), sample="one", conflict=policy)
+    assert (second.id != first.id, second.offset) == (True, 0)
+    desk.send(second.id, 0, DATA)
+    desk.send(first.id, 1000, DATA[1000:])
+    desk.uploads.commit(first.id)
+    desk.uploads.commit(second.id)
+    assert desk.content("local:f") == DATA
+
+
+def test_a_person_sees_their_own_uploads(desk):
+    for owner in ("me", "you", None):
+        desk.uploads.begin("local:f", size=5, sample="one", owner=owner)
+    assert len(desk.uploads.list("me")) == 2
+    assert len(desk.uploads.list()) == 1
+
+
+@pytest.mark.parametrize("path", ["local:f", "bucket:f"])
+def test_two_servers_that_share_the_directory_take_turns(desk, path):
+    other = Uploads(desk.directory, desk.resolve, Engine(pause=0.01))
+    record = desk.uploads.begin(path, size=len(DATA))
+    with desk.uploads.open_piece(record.id, 0) as piece:
+        piece.write(DATA[:1000])
+        with pytest.raises(Conflict, match="another server"):
+            other.open_piece(record.id, 0)
+        assert other.get(record.id).active
+        piece.commit()
+    with other.open_piece(record.id, 1000) as piece:
+        piece.write(DATA[1000:])
+        piece.commit()
+    assert desk.uploads.commit(record.id) == other.commit(record.id)
+    assert desk.content(path) == DATA
+
+
 def test_a_wrong_checksum_keeps_nothing_of_the_piece(desk):
     record = desk.uploads.begin("local:f", size=len(DATA))
     desk.send(record.id, 0, DATA[:10], checked=True)

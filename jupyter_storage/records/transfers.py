@@ -7,12 +7,14 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal
 
+from jupyter_storage.records.files import Entry
 from jupyter_storage.records.usage import Advice
 
 __all__ = [
     "Bench",
     "ConflictPolicy",
     "Failure",
+    "InTheWay",
     "Plan",
     "SyncChange",
     "TransferRecord",
@@ -157,7 +159,17 @@ class TransferRecord:
 
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
-    """A resumable upload: ``offset`` bytes of ``size`` have arrived."""
+    """A resumable upload: ``offset`` bytes of ``size`` have arrived.
+
+    Attributes
+    ----------
+    modified : datetime or None
+        Modification time of the file that is uploaded.
+    sample : str or None
+        By which its sender knows the file's content again.
+    active : bool
+        Whether somebody is sending it at this moment.
+    """
 
     id: str
     path: str
@@ -165,3 +177,15 @@ class UploadRecord:
     offset: int
     created: datetime
     conflict: ConflictPolicy = ConflictPolicy.FAIL
+    modified: datetime | None = None
+    sample: str | None = None
+    active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InTheWay:
+    """A target of an upload that exists: what is there, and a name that is free."""
+
+    path: str
+    entry: Entry
+    free: str

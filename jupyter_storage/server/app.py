@@ -19,6 +19,7 @@ from jupyter_storage.errors import StorageError, Unreachable
 from jupyter_storage.redact import RedactingFilter, redact
 from jupyter_storage.server import (
     archive,
+    batches,
     experiments,
     files,
     links,
@@ -53,6 +54,7 @@ ROUTES: list[tuple[str, type]] = [
         tiers,
         files,
         looking,
+        batches,
         uploads,
         archive,
         links,

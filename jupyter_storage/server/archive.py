@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jupyter_server.auth import identity
-
 from jupyter_storage.errors import InvalidRequest, IsADirectory
 from jupyter_storage.records import Entry
 from jupyter_storage.server.handler import StorageHandler, authenticated, authorized
@@ -25,16 +23,6 @@ class _TicketHandler(StorageHandler):
         """Tickets of this server."""
         tickets: Tickets = self.extension.tickets
         return tickets
-
-    @property
-    def owner(self) -> str | None:
-        """Who asks, where the server knows its users.
-
-        Jupyter's own providers make up a name for each browser, and another for each request
-        with a token and no cookie: such a name tells nobody apart.
-        """
-        made_up = type(self.identity_provider).__module__ == identity.__name__
-        return None if made_up or self.current_user is None else str(self.current_user.username)
 
 
 class ArchivesHandler(_TicketHandler):

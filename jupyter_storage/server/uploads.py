@@ -1,4 +1,4 @@
-"""Resumable uploads: begin, send pieces, publish."""
+"""Uploads: resumable ones, sent in pieces; what is in their way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jupyter_storage.records import ConflictPolicy
 from jupyter_storage.server.handler import StorageHandler, authenticated, authorized
 from jupyter_storage.server.receiving import ReceivingHandler, Sink
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "moment"]
 
 
 class UploadsHandler(StorageHandler):
@@ -22,7 +22,7 @@ class UploadsHandler(StorageHandler):
     async def get(self) -> None:
         """List uploads that can be resumed."""
         uploads = await self.call(self.extension.uploads)
-        await self.reply({"uploads": await self.call(uploads.list)})
+        await self.reply({"uploads": await self.call(uploads.list, self.owner)})
 
     @authenticated
     @authorized
@@ -35,10 +35,26 @@ class UploadsHandler(StorageHandler):
             uploads.begin,
             path,
             size=body["size"],
-            modified=_moment(body.get("modified")),
+            modified=moment(body.get("modified")),
             conflict=ConflictPolicy(body.get("conflict", "fail")),
+            sample=body.get("sample"),
+            owner=self.owner,
         )
-        await self.reply(record, 201)
+        await self.reply(record, 200 if record.offset else 201)
+
+
+class InTheWayHandler(StorageHandler):
+    """Targets that exist."""
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Say which of some targets exist, before a byte is sent."""
+        body = await self.body("InTheWayRequest")
+        directory = self.tier_path(body["directory"])
+        paths = await self.call(self.tier_paths, body["paths"])
+        found = await self.call(self.service.in_the_way, directory, paths)
+        await self.reply({"existing": found})
 
 
 class UploadHandler(ReceivingHandler):
@@ -110,23 +126,25 @@ class CommitHandler(StorageHandler):
         await self.reply(await asyncio.shield(commits[identifier]))
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
+    """Read a time as JSON carries it."""
     if text is None:
         return None
     try:
         # Python 3.10 does not know the Z.
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        time = None
+    if time is None or time.tzinfo is None:
         raise InvalidRequest(
             f"'{text[:40]}' is no time", hint="Write it as 2026-01-31T12:00:00Z."
         ) from None
-    return moment
+    return time
 
 
 ROUTES = [
     (r"uploads", UploadsHandler),
+    (r"uploads/in-the-way", InTheWayHandler),
     (r"uploads/([^/]+)", UploadHandler),
     (r"uploads/([^/]+)/commit", CommitHandler),
 ]

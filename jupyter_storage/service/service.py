@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.config import Settings
-from jupyter_storage.errors import InvalidRequest
-from jupyter_storage.records import Entry, TierRecord
+from jupyter_storage.errors import InvalidRequest, StorageError
+from jupyter_storage.paths import parent
+from jupyter_storage.records import ConflictPolicy, Entry, InTheWay, TierRecord
 from jupyter_storage.service.adding import Adding
 from jupyter_storage.service.base import Listener
 from jupyter_storage.service.experiments import Experiments
@@ -21,7 +22,7 @@ from jupyter_storage.transfers.places import Place
 
 if TYPE_CHECKING:
     from jupyter_storage.archives import Archive
-    from jupyter_storage.uploads import Uploads
+    from jupyter_storage.uploads import BatchFile, Uploads
 
 __all__ = ["Service"]
 
@@ -104,6 +105,27 @@ class Service(Files, Experiments, Snapshots, Storages, Adding):
         entry = self.uploads.commit(identifier)
         self._changed(place)
         return relabel(replace(entry, path=place.key), place)
+
+    def write_batch(
+        self, files: Sequence[BatchFile], conflict: ConflictPolicy
+    ) -> list[StorageError | None]:
+        """Write many small files; see :func:`jupyter_storage.uploads.write_batch`."""
+        from jupyter_storage.uploads import write_batch
+
+        errors = write_batch(
+            files, self._upload_target, conflict, concurrency=self.settings.concurrency
+        )
+        written = [file.path for file, error in zip(files, errors, strict=True) if error is None]
+        places = [self._locations.place(path) for path in written]
+        for place in {place.at(parent(place.key)) for place in places}:
+            self._changed(place, itself=True)
+        return errors
+
+    def in_the_way(self, directory: str, paths: Sequence[str]) -> list[InTheWay]:
+        """Say which targets of an upload into a directory exist."""
+        from jupyter_storage.uploads import find_in_the_way
+
+        return find_in_the_way(self._locations.place(directory), paths, self._upload_target)
 
     def archive(self, paths: Sequence[str], *, name: str | None = None) -> Archive:
         """Zip files and directories as a stream.

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from jupyter_storage.errors import ChecksumMismatch, Conflict, InvalidRequest, NotFound, os_errors
+from jupyter_storage.uploads.staging import hold
 from jupyter_storage.uploads.states import BEGIN_AGAIN, State
 
 __all__ = ["Piece"]
@@ -39,16 +40,20 @@ class Piece:
                 raise NotFound(
                     "What had arrived is gone", path=state.path, hint=BEGIN_AGAIN
                 ) from None
-            length = self._file.seek(0, os.SEEK_END)
-            if length < state.offset:
+            try:
+                hold(self._file, state)
+                length = self._file.seek(0, os.SEEK_END)
+                if length < state.offset:
+                    raise Conflict(
+                        f"The disk kept only {length:,} of {state.offset:,} bytes",
+                        path=state.path,
+                        hint=BEGIN_AGAIN,
+                    )
+                self._file.truncate(state.offset)
+                self._file.seek(state.offset)
+            except BaseException:
                 self._file.close()
-                raise Conflict(
-                    f"The disk kept only {length:,} of {state.offset:,} bytes",
-                    path=state.path,
-                    hint=BEGIN_AGAIN,
-                )
-            self._file.truncate(state.offset)
-            self._file.seek(state.offset)
+                raise
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Add bytes.

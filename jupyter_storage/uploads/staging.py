@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
-from jupyter_storage.errors import NotADirectory, NotFound
+from jupyter_storage.errors import Conflict, NotADirectory, NotFound
 from jupyter_storage.paths import TEMPORARY_PREFIX, join, parent
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.transfers.places import Place
 from jupyter_storage.uploads.states import State
 
-__all__ = ["followed", "settle", "stage_beside"]
+__all__ = ["followed", "has_staged", "hold", "holding", "is_held", "settle", "stage_beside"]
 
 
 def stage_beside(place: Place, store: LocalStore, identifier: str) -> tuple[Path, str]:
@@ -54,6 +58,52 @@ def stage_beside(place: Place, store: LocalStore, identifier: str) -> tuple[Path
         path = store.local_path(staged_key)
     assert path is not None  # noqa: S101  a LocalStore always has one
     return path, staged_key
+
+
+def hold(file: FileIO, state: State) -> None:
+    """Keep other servers that share the directory away from staged bytes, until it is closed.
+
+    Raises
+    ------
+    Conflict
+        If another one is at them.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Conflict("The upload is in use by another server", path=state.path) from None
+    except OSError:
+        # No locks on this file system: one server at a time has to do.
+        return
+
+
+@contextmanager
+def holding(state: State) -> Iterator[None]:
+    """Hold the staged bytes, if they are not in their place already; see :func:`hold`."""
+    try:
+        file = Path(state.staged).open("r+b", buffering=0)  # noqa: SIM115
+    except FileNotFoundError:
+        yield
+        return
+    with file:
+        hold(file, state)
+        yield
+
+
+def is_held(state: State) -> bool:
+    """Whether some server is at the staged bytes now."""
+    with suppress(OSError, Conflict), Path(state.staged).open("r+b", buffering=0) as file:
+        hold(file, state)
+        return False
+    return Path(state.staged).exists()
+
+
+def has_staged(state: State) -> bool:
+    """Whether all that was accepted is still there."""
+    try:
+        return Path(state.staged).stat().st_size >= state.offset
+    except FileNotFoundError:
+        return False
 
 
 def settle(state: State) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,9 +15,9 @@ from typing import Any
 from uuid import uuid4
 
 from jupyter_storage.errors import NotFound, from_os_error
-from jupyter_storage.records import ConflictPolicy, UploadRecord
+from jupyter_storage.records import ConflictPolicy, Entry, UploadRecord
 
-__all__ = ["BEGIN_AGAIN", "State", "States"]
+__all__ = ["BEGIN_AGAIN", "State", "States", "identity"]
 
 BEGIN_AGAIN = "Begin the upload again."
 
@@ -45,6 +46,10 @@ class State:
         Of the staged file, noted before it is renamed.
     entry : dict or None
         What was published.
+    sample : str or None
+        By which the sender knows the file's content again.
+    owner : str or None
+        Who began it, where the server knows its users.
     """
 
     id: str
@@ -58,17 +63,48 @@ class State:
     offset: int = 0
     inode: int | None = None
     entry: dict[str, Any] | None = None
+    sample: str | None = None
+    owner: str | None = None
 
     @property
     def exclusive(self) -> bool:
         """Whether the target must not exist."""
         return ConflictPolicy(self.conflict) in {ConflictPolicy.FAIL, ConflictPolicy.SKIP}
 
-    def record(self) -> UploadRecord:
+    def published(self) -> Entry:
+        """What was published; only where ``entry`` is not None."""
+        wire = self.entry or {}
+        modified = wire.get("modified")
+        if modified is not None:
+            # Python 3.10 does not know the Z.
+            modified = datetime.fromisoformat(modified.replace("Z", "+00:00"))
+        return Entry(**{**wire, "modified": modified})
+
+    def record(self, *, active: bool = False) -> UploadRecord:
         """What faces show."""
-        created = datetime.fromtimestamp(self.created, timezone.utc)
-        policy = ConflictPolicy(self.conflict)
-        return UploadRecord(self.id, self.path, self.size, self.offset, created, policy)
+        return UploadRecord(
+            self.id,
+            self.path,
+            self.size,
+            self.offset,
+            created=_moment(self.created),
+            conflict=ConflictPolicy(self.conflict),
+            modified=None if self.modified is None else _moment(self.modified),
+            sample=self.sample,
+            active=active,
+        )
+
+
+def identity(path: str, size: int, modified: float | None, sample: str, owner: str | None) -> str:
+    """Make the ID that the upload of one file to one place has each time.
+
+    So it is found again without a look at all others, and one whose beginning was asked for
+    twice, since the answer was lost, is one upload.
+    """
+    # Browsers know times to the millisecond.
+    rounded = None if modified is None else round(modified * 1000)
+    text = json.dumps([path, size, rounded, sample, owner])
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 class States:
@@ -133,3 +169,7 @@ class States:
     def make_directory(self) -> None:
         """Make the directory, for this user only."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)

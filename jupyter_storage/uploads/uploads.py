@@ -11,11 +11,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from jupyter_storage.errors import (
-    AlreadyExists,
     Conflict,
     InvalidRequest,
     IsADirectory,
@@ -26,11 +24,18 @@ from jupyter_storage.errors import (
 from jupyter_storage.records import ConflictPolicy, Entry, UploadRecord, to_wire
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.transfers.engine import Engine, Place
-from jupyter_storage.transfers.plan import is_newer
 from jupyter_storage.transfers.progress import Meter
+from jupyter_storage.uploads.conflicts import check_conflict
 from jupyter_storage.uploads.piece import Piece
-from jupyter_storage.uploads.staging import followed, settle, stage_beside
-from jupyter_storage.uploads.states import BEGIN_AGAIN, State, States
+from jupyter_storage.uploads.staging import (
+    followed,
+    has_staged,
+    holding,
+    is_held,
+    settle,
+    stage_beside,
+)
+from jupyter_storage.uploads.states import BEGIN_AGAIN, State, States, identity
 
 __all__ = ["LIFE", "Uploads"]
 
@@ -40,6 +45,7 @@ LIFE = 7 * 24 * 3600.0
 _REMEMBERED = 24 * 3600.0  # seconds for which a finished one answers a repeated commit
 _CLEANED = 3600.0  # seconds between two looks for forgotten ones
 _RECEIVING, _PUBLISHING = "another connection is sending it", "it is being published"
+_BETWEEN_PIECES = 3.0  # seconds
 _CHECKSUM = re.compile(r"crc32 ([0-9A-Fa-f]{8})")
 
 
@@ -74,6 +80,8 @@ class Uploads:
         size: int,
         modified: datetime | None = None,
         conflict: ConflictPolicy = ConflictPolicy.FAIL,
+        sample: str | None = None,
+        owner: str | None = None,
     ) -> UploadRecord:
         """Prepare to receive a file; what cannot work is refused now, not after the last byte.
 
@@ -87,6 +95,11 @@ class Uploads:
             Modification time to keep.
         conflict : ConflictPolicy
             ``SKIP`` and ``NEWER`` refuse, with AlreadyExists, what a transfer would skip.
+        sample : str, optional
+            By which the sender knows the file's content again. An earlier upload of the same
+            file to the same place, with this sample, is gone on with.
+        owner : str, optional
+            Who asks, where the server knows its users.
 
         Raises
         ------
@@ -100,9 +113,19 @@ class Uploads:
                 "A file's name is missing", path=path, hint="Add the name that it is to have."
             )
         with place.naming():
-            self._check_conflict(place, modified, conflict)
+            check_conflict(place, modified, conflict)
         self._clean_sometimes()
+        seconds = None if modified is None else modified.timestamp()
         identifier = uuid4().hex
+        if sample is not None:
+            known = identity(path, size, seconds, sample, owner)
+            try:
+                return self._go_on(known, conflict)
+            except NotFound:
+                identifier = known
+            except Conflict:
+                # Somebody sends the same file at this moment: neither disturbs the other.
+                pass
         staged, staged_key = self._stage(place, identifier)
         with os_errors(path):
             free = shutil.disk_usage(staged.parent).free
@@ -117,10 +140,12 @@ class Uploads:
                     path=path,
                     size=size,
                     created=time.time(),
-                    modified=None if modified is None else modified.timestamp(),
+                    modified=seconds,
                     conflict=conflict.value,
                     staged=str(staged),
                     staged_key=staged_key,
+                    sample=sample,
+                    owner=owner,
                 )
                 self._states.save(state)
         return state.record()
@@ -132,11 +157,16 @@ class Uploads:
         ------
         NotFound
         """
-        return self._states.load(identifier).record()
+        state = self._states.load(identifier)
+        return state.record(active=self._is_active(state))
 
-    def list(self) -> list[UploadRecord]:
-        """List those that can be gone on with, oldest first."""
-        records = [state.record() for state in self._states if state.entry is None]
+    def list(self, owner: str | None = None) -> list[UploadRecord]:
+        """List those of a person that can be gone on with, oldest first."""
+        records = [
+            state.record(active=self._is_active(state))
+            for state in self._states
+            if state.entry is None and state.owner in {None, owner}
+        ]
         return sorted(records, key=lambda record: record.created)
 
     def open_piece(self, identifier: str, offset: int, checksum: str | None = None) -> Piece:
@@ -221,7 +251,7 @@ class Uploads:
         try:
             state = self._states.load(identifier)
             if state.entry is not None:
-                return _entry(state.entry)
+                return state.published()
             if state.offset != state.size:
                 raise Conflict(
                     f"{state.offset:,} of {state.size:,} bytes have arrived",
@@ -229,21 +259,11 @@ class Uploads:
                     hint=f"Go on at byte {state.offset}.",
                 )
             place = self._resolve(state.path)
-            if state.staged_key is not None:
-                entry = self._rename(state, place)
-            else:
-                with os_errors(state.path):
-                    settle(state)
-                source = Place(
-                    LocalStore(Path(state.staged).parent), Path(state.staged).name, "", False
-                )
-                entry = self._engine.send(
-                    source,
-                    place,
-                    exclusive=state.exclusive,
-                    progress=meter.add if meter else lambda _: None,
-                    cancel=cancel or threading.Event(),
-                )
+            with holding(state):
+                if state.staged_key is not None:
+                    entry = self._rename(state, place)
+                else:
+                    entry = self._send(state, place, meter, cancel)
             with os_errors(state.path):
                 self._states.save(replace(state, entry=to_wire(entry)))
                 Path(state.staged).unlink(missing_ok=True)
@@ -287,21 +307,6 @@ class Uploads:
 
     # Places
 
-    def _check_conflict(
-        self, place: Place, modified: datetime | None, conflict: ConflictPolicy
-    ) -> None:
-        try:
-            there = place.store.stat(place.key)
-        except NotFound:
-            return
-        if there.is_directory:
-            raise IsADirectory("A directory has that name", path=place.key)
-        newcomer = Entry("", "", "file", modified=modified)
-        if conflict in {ConflictPolicy.FAIL, ConflictPolicy.SKIP} or (
-            conflict is ConflictPolicy.NEWER and not is_newer(newcomer, there)
-        ):
-            raise AlreadyExists("It exists already", path=place.key)
-
     def _stage(self, place: Place, identifier: str) -> tuple[Path, str | None]:
         """Choose the file that takes the bytes."""
         if isinstance(place.store, LocalStore):
@@ -310,6 +315,20 @@ class Uploads:
         with os_errors(str(directory)):
             self._states.make_directory()
         return directory / f"{identifier}.data", None
+
+    def _send(
+        self, state: State, place: Place, meter: Meter | None, cancel: threading.Event | None
+    ) -> Entry:
+        with os_errors(state.path):
+            settle(state)
+        staged = Path(state.staged)
+        return self._engine.send(
+            Place(LocalStore(staged.parent), staged.name, "", False),
+            place,
+            exclusive=state.exclusive,
+            progress=meter.add if meter else lambda _: None,
+            cancel=cancel or threading.Event(),
+        )
 
     def _rename(self, state: State, place: Place) -> Entry:
         assert isinstance(place.store, LocalStore)  # noqa: S101  so it was staged there
@@ -328,6 +347,31 @@ class Uploads:
             return store.stat(key)
 
     # Who is at it
+
+    def _go_on(self, identifier: str, conflict: ConflictPolicy) -> UploadRecord:
+        """Take up an earlier upload, or raise why it cannot be."""
+        state = self._states.load(identifier)
+        if state.offset and self._is_active(state):
+            raise Conflict("Somebody else is sending it", path=state.path)
+        with self._lock, os_errors(state.path):
+            if state.entry is not None or not has_staged(state):
+                self._states.forget(state)
+                raise NotFound("It is done, or lost", path=state.path)
+            state = replace(state, conflict=conflict.value)
+            self._states.save(state)
+        return state.record()
+
+    def _is_active(self, state: State) -> bool:
+        if state.entry is not None:
+            return False
+        with self._lock:
+            if state.id in self._busy:
+                return True
+        with suppress(OSError):
+            # Between two pieces nobody holds it.
+            if time.time() - self._states.file(state.id).stat().st_mtime < _BETWEEN_PIECES:
+                return True
+        return is_held(state)
 
     def _claim(self, identifier: str, use: str) -> None:
         self._states.file(identifier)
@@ -359,11 +403,3 @@ class Uploads:
         if time.monotonic() - self._cleaned > _CLEANED:
             self._cleaned = time.monotonic()
             self.clean()
-
-
-def _entry(wire: dict[str, Any]) -> Entry:
-    modified = wire.get("modified")
-    if modified is not None:
-        # Python 3.10 does not know the Z.
-        modified = datetime.fromisoformat(modified.replace("Z", "+00:00"))
-    return Entry(**{**wire, "modified": modified})

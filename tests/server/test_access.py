@@ -20,6 +20,8 @@ PATHS = {
     "previews/([^/]+)(?:/(.*))?": "previews/shared/a.txt",
     "search/([^/]+)(?:/(.*))?": "search/shared/",
     "uploads": "uploads",
+    "uploads/batch": "uploads/batch",
+    "uploads/in-the-way": "uploads/in-the-way",
     "uploads/([^/]+)": "uploads/0123456789abcdef0123456789abcdef",
     "uploads/([^/]+)/commit": "uploads/0123456789abcdef0123456789abcdef/commit",
     "archive": "archive",

@@ -36,6 +36,7 @@ RECORDS = {
     "ApplyPlan": records.ApplyPlan,
     "Mount": records.MountRecord,
     "Upload": records.UploadRecord,
+    "InTheWay": records.InTheWay,
     "Snapshot": records.SnapshotRecord,
     "SnapshotStatus": records.SnapshotStatus,
     "FileVersion": records.FileVersion,

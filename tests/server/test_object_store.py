@@ -95,6 +95,24 @@ async def test_an_upload_in_pieces_is_published_to_the_bucket(api):
     assert (await api("GET", "files/artifacts/up/a.bin")).body == content
 
 
+async def test_many_small_files_arrive_in_one_request(api):
+    files = {f"artifacts:many/{i % 3}/{i}.txt": b"%d" % i for i in range(60)}
+    head = [
+        {"path": path, "size": len(content), "crc32": f"{zlib.crc32(content):08x}"}
+        for path, content in files.items()
+    ]
+    body = json.dumps({"files": head}).encode() + b"\n" + b"".join(files.values())
+    for _ in range(2):
+        response = await api("POST", "uploads/batch", body=body)
+        assert json.loads(response.body) == {"failures": []}
+    names_ = [name for i in range(3) for name in await names(api, f"files/artifacts/many/{i}")]
+    assert sorted(names_) == sorted(f"{i}.txt" for i in range(60))
+    assert (await api("GET", "files/artifacts/many/2/59.txt")).body == b"59"
+    asked = {"directory": "artifacts:many", "paths": [*files, "artifacts:many/0/new"]}
+    answer = await api("POST", "uploads/in-the-way", json_body=asked)
+    assert len(json.loads(answer.body)["existing"]) == 60
+
+
 async def test_a_folder_of_objects_comes_as_a_zip(api):
     for name in ("a.txt", "sub/b.txt"):
         await api("PUT", f"files/artifacts/z/{name}", body=name.encode())
