@@ -17,9 +17,9 @@ import {
 } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 
+import { choose } from './choosing';
 import { codeFor, LIBRARIES, type Library } from './code';
 import { askName } from './dialogs';
-import { readInput } from './dnd';
 import { explain } from './errors';
 import { fetchCheckpoint, insertRestore, removeExperiment } from './experiments';
 import { storageIcon, uploadFolderIcon } from './icons';
@@ -109,13 +109,13 @@ export function addCommands(
   add(
     CommandIDs.uploadFiles,
     trans.__('Upload Files…'),
-    async args => model.upload(await choose(false), target(args)),
+    async args => model.uploads.upload(await choose('files'), target(args)),
     { icon: fileUploadIcon, enabled: inTier, caption: trans.__('Upload files into this folder') }
   );
   add(
     CommandIDs.uploadFolder,
     trans.__('Upload Folder…'),
-    async args => model.upload(await choose(true), target(args)),
+    async args => model.uploads.upload(await choose('folder'), target(args)),
     {
       icon: uploadFolderIcon,
       enabled: inTier,
@@ -289,19 +289,6 @@ export function addCommands(
 function libraryOf(args: { library?: unknown }): Library {
   const { library } = args;
   return typeof library === 'string' && library in LIBRARIES ? (library as Library) : 'python';
-}
-
-/** Let the person choose files, or a folder. Resolves with nothing where they give up. */
-function choose(folder: boolean): Promise<ReturnType<typeof readInput>> {
-  return new Promise(resolve => {
-    const input = document.createElement('input');
-    input.type = 'file';
-    input.multiple = true;
-    input.webkitdirectory = folder;
-    input.addEventListener('change', () => resolve(readInput(input.files!)));
-    input.addEventListener('cancel', () => resolve([]));
-    input.click();
-  });
 }
 
 /** Let the browser save what an address gives. */

@@ -2,18 +2,16 @@ import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { nameOf, nameProblem } from './paths';
-import type { IAnswer } from './uploader';
 
 /** Names that a question lists before it counts the rest. */
 const LISTED = 5;
 
-/** Ask what to do where a file exists already. */
+/** Ask what to do where files exist already. */
 export async function askConflict(
   message: string,
-  several: boolean,
   trans: TranslationBundle
-): Promise<IAnswer> {
-  const choices: [string, IAnswer['choice']][] = [
+): Promise<'overwrite' | 'skip' | 'newer' | 'cancel'> {
+  const choices: [string, 'overwrite' | 'skip' | 'newer' | 'cancel'][] = [
     [trans.__('Cancel'), 'cancel'],
     [trans.__('Skip'), 'skip'],
     [trans.__('Keep Newer'), 'newer'],
@@ -30,11 +28,10 @@ export async function askConflict(
           : Dialog.createButton({ label, accept: true, actions: [choice] })
     ),
     // The harmless choice, not the one that replaces.
-    defaultButton: 1,
-    checkbox: several ? { label: trans.__('Do the same for all others'), checked: false } : null
+    defaultButton: 1
   });
-  const choice = result.button.actions[0] as IAnswer['choice'] | undefined;
-  return { choice: choice ?? 'cancel', all: result.isChecked ?? false };
+  const choice = result.button.actions[0] as 'overwrite' | 'skip' | 'newer' | undefined;
+  return choice ?? 'cancel';
 }
 
 /** Ask for a name until it is one that can be given, or the person gives up. */

@@ -6,6 +6,13 @@ export interface IDropped {
   path: string;
   /** Null for a directory. */
   file: File | null;
+  /** Gives what opens the file again after a reload, where the browser has such a thing. */
+  handle?: () => Promise<FileSystemFileHandle | null>;
+}
+
+/** Chromium's own; not in TypeScript's library. */
+interface IHandleItem {
+  getAsFileSystemHandle?: () => Promise<FileSystemHandle | null>;
 }
 
 /**
@@ -14,7 +21,7 @@ export interface IDropped {
  * Must be called in the event handler itself: the browser empties the list of items afterwards.
  */
 export async function readDrop(transfer: DataTransfer): Promise<IDropped[]> {
-  const entries: FileSystemEntry[] = [];
+  const entries: [FileSystemEntry, Promise<FileSystemHandle | null> | undefined][] = [];
   const files: File[] = [];
   for (const item of Array.from(transfer.items)) {
     if (item.kind !== 'file') {
@@ -22,7 +29,7 @@ export async function readDrop(transfer: DataTransfer): Promise<IDropped[]> {
     }
     const entry = item.webkitGetAsEntry();
     if (entry) {
-      entries.push(entry);
+      entries.push([entry, (item as IHandleItem).getAsFileSystemHandle?.().catch(() => null)]);
     } else {
       const file = item.getAsFile();
       if (file) {
@@ -31,8 +38,14 @@ export async function readDrop(transfer: DataTransfer): Promise<IDropped[]> {
     }
   }
   const found: IDropped[] = files.map(file => ({ path: file.name, file }));
-  for (const entry of entries) {
+  for (const [entry, handle] of entries) {
+    const first = found.length;
     await readEntry(entry, '', found);
+    for (const dropped of found.slice(first)) {
+      if (dropped.file && handle) {
+        dropped.handle = async () => handleBelow(await handle, dropped.path);
+      }
+    }
   }
   return found;
 }
@@ -45,6 +58,27 @@ export function readInput(files: FileList): IDropped[] {
 /** Whether something is dragged that could be uploaded. */
 export function hasFiles(transfer: DataTransfer | null): transfer is DataTransfer {
   return !!transfer && Array.from(transfer.types).includes('Files');
+}
+
+/** The handle of a file; `path` begins with the name of what was dropped. */
+async function handleBelow(
+  handle: FileSystemHandle | null,
+  path: string
+): Promise<FileSystemFileHandle | null> {
+  const names = path.split('/').slice(1);
+  try {
+    while (handle?.kind === 'directory') {
+      const directory = handle as FileSystemDirectoryHandle;
+      const name = names.shift()!;
+      handle =
+        names.length > 0
+          ? await directory.getDirectoryHandle(name)
+          : await directory.getFileHandle(name);
+    }
+  } catch {
+    return null;
+  }
+  return handle as FileSystemFileHandle | null;
 }
 
 async function readEntry(entry: FileSystemEntry, above: string, found: IDropped[]): Promise<void> {

@@ -9,7 +9,7 @@ import { EMPTY_NOTEBOOK } from './notebook';
 import { baseName, formatPath, joinKeys, numberedName, parentKey } from './paths';
 import { type IEntry, type IPage, type ITransfer, isFinished } from './records';
 import type { Requests } from './requests';
-import { PIECE_SIZE, UploadJob } from './uploader';
+import { PIECE_SIZE, UploadJob } from './uploads/job';
 
 /** A tier as a drive of JupyterLab: what is on it opens and saves in editors. */
 export class TierDrive implements Contents.IDrive {
@@ -246,7 +246,9 @@ export class TierDrive implements Contents.IDrive {
       ask: async () => ({ choice: 'overwrite', all: true }),
       policy: 'overwrite',
       // A person waits at an editor: say soon that the server is away.
-      attempts: 4
+      attempts: 4,
+      // The editor saves again; nobody goes on with half of it.
+      resumable: false
     });
     await job.run();
     if (job.failures.length > 0) {

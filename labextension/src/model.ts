@@ -6,17 +6,19 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { BrowserModel } from './browser-model';
 import { explain } from './errors';
 import { HistoryModel } from './history-model';
-import { formatPath, isOnTier, joinKeys, parsePath } from './paths';
+import { isOnTier, parsePath } from './paths';
 import {
   type Conflict,
   type ISnapshotStatus,
   type ITier,
   type ITransfer,
+  type JobState,
   isFinished
 } from './records';
 import type { Requests } from './requests';
-import { type IAnswer, type IUploadItem, UploadJob } from './uploader';
-import type { IDropped } from './dnd';
+import type { Ask } from './uploads/conflicts';
+import { UploadJob } from './uploads/job';
+import { UploadsModel } from './uploads/model';
 
 const SCHEMAS = 'https://schema.jupyter-storage.dev/';
 /** Finished transfers that stay listed. */
@@ -34,7 +36,9 @@ export class StorageModel implements IDisposable {
     this.requests = options.requests;
     this.browser = new BrowserModel(options.requests);
     this.history = new HistoryModel(this);
-    this._ask = options.ask;
+    this.uploads = new UploadsModel(options.requests, options.ask);
+    this.uploads.changed.connect(() => this._changed.emit());
+    this.uploads.finished.connect((_, job) => void this._uploaded(job));
     this._events = options.events;
     this._events.stream.connect(this._onEvent, this);
     this._poll = new Poll({
@@ -49,11 +53,13 @@ export class StorageModel implements IDisposable {
   readonly requests: Requests;
   readonly browser: BrowserModel;
   readonly history: HistoryModel;
+  readonly uploads: UploadsModel;
 
   tiers: readonly ITier[] = [];
   tiersError = '';
   transfers: readonly ITransfer[] = [];
-  uploads: readonly UploadJob[] = [];
+  /** Transfers that were cut off, and can be gone on with. */
+  interrupted: readonly ITransfer[] = [];
   snapshots: ISnapshotStatus | null = null;
   snapshotsError = '';
   clipboard: IClipboard | null = null;
@@ -83,11 +89,6 @@ export class StorageModel implements IDisposable {
       this._events.stream.disconnect(this._onEvent, this);
       Signal.clearData(this);
     }
-  }
-
-  /** Whether something is under way that the browser would lose by leaving. */
-  get uploading(): boolean {
-    return this.uploads.some(job => !isFinished(job.state));
   }
 
   /** Look at all tiers: those that answer at once are shown at once, the others follow. */
@@ -126,25 +127,6 @@ export class StorageModel implements IDisposable {
     }
   }
 
-  /** Upload what was dropped or chosen into a directory. */
-  async upload(dropped: readonly IDropped[], directory: string): Promise<void> {
-    const { tier, key } = parsePath(directory);
-    const items: IUploadItem[] = dropped.map(({ path, file }) => ({
-      path: formatPath(tier, joinKeys(key, path)),
-      blob: file,
-      modified: file ? new Date(file.lastModified) : null
-    }));
-    if (items.length > 0) {
-      await this.runUpload(items, directory);
-    }
-  }
-
-  /** Try again what failed in an upload. */
-  async retryUpload(job: UploadJob): Promise<void> {
-    this.dismiss(job.id);
-    await this.runUpload(job.failed, job.destination);
-  }
-
   /** Start a transfer on the server and list it. */
   async start(
     operation: 'copy' | 'move' | 'delete',
@@ -177,18 +159,28 @@ export class StorageModel implements IDisposable {
     });
   }
 
+  /** Go on with a transfer that was cut off. */
+  async goOn({ id }: ITransfer): Promise<void> {
+    this._put(await this.requests.goOn(id));
+    this.interrupted = this.interrupted.filter(other => other.id !== id);
+    this._changed.emit();
+    this._watch();
+  }
+
+  /** Forget a transfer that was cut off. */
+  async forget({ id }: ITransfer): Promise<void> {
+    await this.requests.forget(id);
+    this.interrupted = this.interrupted.filter(other => other.id !== id);
+    this._changed.emit();
+  }
+
   async cancel(id: string): Promise<void> {
-    const job = this.uploads.find(other => other.id === id);
-    if (job) {
-      job.cancel();
-    } else {
-      this._put(await this.requests.cancel(id));
-    }
+    this._put(await this.requests.cancel(id));
   }
 
   /** Take finished ones off the list: one, or all. */
   dismiss(id?: string): void {
-    const stays = (item: ITransfer | UploadJob) =>
+    const stays = (item: { id: string; state: JobState }) =>
       !isFinished(item.state) || (id !== undefined && item.id !== id);
     for (const item of this.transfers) {
       if (!stays(item)) {
@@ -196,8 +188,7 @@ export class StorageModel implements IDisposable {
       }
     }
     this.transfers = this.transfers.filter(stays);
-    this.uploads = this.uploads.filter(stays);
-    this._changed.emit();
+    this.uploads.dismiss(stays);
   }
 
   setClipboard(clipboard: IClipboard | null): void {
@@ -228,17 +219,10 @@ export class StorageModel implements IDisposable {
     }
   }
 
-  private async runUpload(items: IUploadItem[], directory: string): Promise<void> {
-    const job = new UploadJob(`upload-${++this._uploadCount}`, directory, items, {
-      transport: this.requests,
-      ask: path => this._ask(path, items.length > 1)
-    });
-    this.uploads = [job, ...this.uploads];
-    job.changed.connect(() => this._changed.emit());
-    await job.run();
+  private async _uploaded(job: UploadJob): Promise<void> {
     this._finished.emit(job);
     await this.browser.refresh();
-    await this._refreshTier(parsePath(directory).tier);
+    await this._refreshTier(parsePath(job.destination).tier);
   }
 
   private async _refreshTier(name: string): Promise<void> {
@@ -304,9 +288,22 @@ export class StorageModel implements IDisposable {
         void this._fetchFailures(record);
       }
       // A restore lands in the project directory, which is on no tier.
+      if (record.failure_count > 0) {
+        // Of what was cut off, the server may know how to go on.
+        void this._lookForInterrupted();
+      }
       if (record.destination && isOnTier(record.destination)) {
         void this._refreshTier(parsePath(record.destination).tier);
       }
+    }
+  }
+
+  private async _lookForInterrupted(): Promise<void> {
+    try {
+      this.interrupted = await this.requests.interrupted();
+      this._changed.emit();
+    } catch (error) {
+      console.warn('Interrupted transfers could not be listed', error);
     }
   }
 
@@ -322,10 +319,13 @@ export class StorageModel implements IDisposable {
   }
 
   private async _look(): Promise<void> {
-    const [transfers, status] = await Promise.all([
+    const [transfers, interrupted, status] = await Promise.all([
       this.requests.transfers(),
-      this.requests.snapshotStatus()
+      this.requests.interrupted(),
+      this.requests.snapshotStatus(),
+      this.uploads.refresh()
     ]);
+    this.interrupted = interrupted;
     for (const record of transfers.reverse()) {
       this._put(record);
     }
@@ -362,10 +362,8 @@ export class StorageModel implements IDisposable {
   private readonly _tiersLoaded = new Signal<this, readonly ITier[]>(this);
   private readonly _finished = new Signal<this, ITransfer | UploadJob>(this);
   private readonly _events: Event.IManager;
-  private readonly _ask: StorageModel.IOptions['ask'];
   private readonly _poll: Poll;
   private readonly _dismissed = new Set<string>();
-  private _uploadCount = 0;
   private _lastEvent = 0;
   private _watchTimer: number | null = null;
   private _refreshTimer: number | null = null;
@@ -375,7 +373,7 @@ export namespace StorageModel {
   export interface IOptions {
     requests: Requests;
     events: Event.IManager;
-    /** What to do with a file that exists; `several` offers one answer for all. */
-    readonly ask: (this: void, path: string, several: boolean) => Promise<IAnswer>;
+    /** Asked what to do with an uploaded file that exists. */
+    ask: Ask;
   }
 }

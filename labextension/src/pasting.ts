@@ -38,7 +38,7 @@ export async function paste(
   let conflict: 'fail' | 'overwrite' | 'skip' | 'newer' = 'fail';
   if (plan.conflict_count > 0) {
     const message = pasteMessage(plan.conflicts, plan.conflict_count, trans);
-    const { choice } = await askConflict(message, false, trans);
+    const choice = await askConflict(message, trans);
     if (choice === 'cancel') {
       return null;
     }

@@ -132,6 +132,9 @@ export interface ITrashItem {
 export type TransferState =
   'waiting' | 'planning' | 'running' | 'done' | 'partial' | 'failed' | 'cancelled';
 
+/** An upload can also rest. */
+export type JobState = TransferState | 'paused';
+
 /** One transfer that the server runs. */
 export interface ITransfer {
   id: string;
@@ -161,6 +164,32 @@ export interface IUpload {
   path: string;
   size: number;
   offset: number;
+  created: string;
+  conflict: Conflict;
+  modified: string | null;
+  /** By which the browser knows the file again. */
+  sample: string | null;
+  /** Whether somebody is sending it at this moment. */
+  active: boolean;
+}
+
+/** A target of an upload that exists. */
+export interface IInTheWay {
+  path: string;
+  entry: IEntry;
+  /** A name beside it that nothing has. */
+  free: string;
+}
+
+/** A file of a batch that was not written. */
+export interface IBatchFailure {
+  /** Of the file in the batch, from 0. */
+  index: number;
+  status: number;
+  kind: string;
+  message: string;
+  hint: string;
+  path: string | null;
 }
 
 /** One version of the project directory. */
@@ -312,7 +341,7 @@ export type Conflict = 'fail' | 'overwrite' | 'skip' | 'newer';
 export type SortKey = 'name' | 'size' | 'modified';
 
 /** Whether a transfer will not change any more. */
-export function isFinished(state: TransferState): boolean {
+export function isFinished(state: JobState): boolean {
   return state === 'done' || state === 'partial' || state === 'failed' || state === 'cancelled';
 }
 

@@ -4,6 +4,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { encodeKey, parsePath } from './paths';
 import type {
   Conflict,
+  IBatchFailure,
   ICellRestored,
   ICheckpoint,
   IComparison,
@@ -11,6 +12,7 @@ import type {
   IExperimentPage,
   IFileComparison,
   IFileVersion,
+  IInTheWay,
   IPage,
   IPlan,
   IRemovalPlan,
@@ -28,7 +30,7 @@ import type {
   IUsage,
   SortKey
 } from './records';
-import type { IUploadTransport } from './uploader';
+import type { IBeginning, IUploadTransport } from './uploads/items';
 import { StorageError } from './errors';
 
 const BASE = 'jupyter-storage/api/v1';
@@ -142,16 +144,28 @@ export class Requests implements IUploadTransport {
     await this.send(this.file(path) + (recursive ? '?recursive=1' : ''), { method: 'DELETE' });
   }
 
-  /** Begin a resumable upload. */
-  begin(
-    path: string,
-    size: number,
-    modified: Date | null,
-    conflict: Conflict,
-    signal?: AbortSignal
-  ): Promise<IUpload> {
-    const body = { path, size, modified: modified?.toISOString(), conflict };
-    return this.post('uploads', body, signal);
+  /** Which targets of an upload into a directory exist. */
+  async inTheWay(directory: string, paths: string[], signal?: AbortSignal): Promise<IInTheWay[]> {
+    const body = { directory, paths };
+    const answer = this.post<{ existing: IInTheWay[] }>('uploads/in-the-way', body, signal);
+    return (await answer).existing;
+  }
+
+  /** Send many small files; the answer is what could not be written. */
+  async batch(body: Blob, signal?: AbortSignal): Promise<IBatchFailure[]> {
+    const headers = { 'Content-Type': 'application/octet-stream' };
+    const init = { method: 'POST', body, headers, signal };
+    return (await this.json<{ failures: IBatchFailure[] }>('uploads/batch', init)).failures;
+  }
+
+  /** Uploads that were begun and are not published. */
+  async uploads(): Promise<IUpload[]> {
+    return (await this.json<{ uploads: IUpload[] }>('uploads')).uploads;
+  }
+
+  /** Begin a resumable upload, or go on with an earlier one of the same file. */
+  begin({ modified, ...request }: IBeginning, signal?: AbortSignal): Promise<IUpload> {
+    return this.post('uploads', { ...request, modified: modified?.toISOString() }, signal);
   }
 
   /** How many bytes of an upload the server has. */
@@ -262,6 +276,21 @@ export class Requests implements IUploadTransport {
   /** Stop a transfer. */
   cancel(id: string): Promise<ITransfer> {
     return this.json(`transfers/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
+  /** Transfers that were cut off, by a restart of the server for one. */
+  async interrupted(): Promise<ITransfer[]> {
+    return (await this.json<{ transfers: ITransfer[] }>('interrupted')).transfers;
+  }
+
+  /** Go on with a transfer that was cut off. */
+  goOn(id: string): Promise<ITransfer> {
+    return this.post(`interrupted/${encodeURIComponent(id)}`, {});
+  }
+
+  /** Forget a transfer that was cut off. */
+  async forget(id: string): Promise<void> {
+    await this.send(`interrupted/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
   /** How safe the project directory is. */

@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 import { StorageError } from '../errors';
-import type { IEntry, IUpload } from '../records';
-import type { IUploadTransport } from '../uploader';
+import type { IBatchFailure, IEntry, IInTheWay, IUpload } from '../records';
+import type { IUploadTransport } from '../uploads/items';
 
 /** What the server does with a request before it would answer it. */
 export type Fault = 'cut' | 'cut after' | 'busy' | 'corrupt' | null;
@@ -13,7 +13,12 @@ export type Fault = 'cut' | 'cut after' | 'busy' | 'corrupt' | null;
 export class StorageServer {
   readonly files = new Map<string, Buffer>();
   readonly directories = new Set<string>();
-  readonly uploads = new Map<string, { path: string; size: number; bytes: Buffer }>();
+  readonly uploads = new Map<
+    string,
+    { path: string; size: number; bytes: Buffer; sample?: string }
+  >();
+  /** Where the modification times of files would be. */
+  readonly times = new Map<string, string>();
   readonly log: string[] = [];
   /** Asked before each request. */
   fault: (verb: string, url: string) => Fault = () => null;
@@ -70,40 +75,43 @@ export class StorageServer {
     const [, kind, ...rest] = url.split('/');
     const name = rest.join('/');
     const upload = this.uploads.get(rest[0]);
-    if (kind === 'files' && verb === 'PUT') {
-      if (request.headers['if-none-match'] === '*' && this.files.has(name)) {
-        return this._refuse(response, 409, 'AlreadyExists');
-      }
-      this.files.set(name, body);
-      return json(201, this._entry(name));
+    if (kind === 'uploads' && name === 'in-the-way') {
+      const { paths } = JSON.parse(body.toString()) as { paths: string[] };
+      const existing = paths
+        .filter(path => this.files.has(path))
+        .map(path => ({ path, entry: this._entry(path), free: `${path} (2)` }));
+      return json(200, { existing });
     }
-    if (kind === 'files' && verb === 'GET') {
-      return this.files.has(name)
-        ? json(200, this._entry(name))
-        : this._refuse(response, 404, 'NotFound');
-    }
-    if (kind === 'files' && verb === 'POST') {
-      this.directories.add(name);
-      return json(200, { path: name });
+    if (kind === 'uploads' && name === 'batch') {
+      return json(200, { failures: this._batch(body) });
     }
     if (kind === 'uploads' && verb === 'POST' && rest[1] === 'commit') {
       if (!upload || upload.bytes.length !== upload.size) {
         return this._refuse(response, upload ? 409 : 404, upload ? 'Conflict' : 'NotFound');
       }
+      if (this.refusesCommit(upload.path)) {
+        return this._refuse(response, 409, 'AlreadyExists');
+      }
       this.files.set(upload.path, upload.bytes);
       return json(200, this._entry(upload.path));
     }
     if (kind === 'uploads' && verb === 'POST') {
-      const { path, size, conflict } = JSON.parse(body.toString()) as {
+      const { path, size, conflict, sample } = JSON.parse(body.toString()) as {
         path: string;
         size: number;
         conflict: string;
+        sample: string;
       };
       if (conflict !== 'overwrite' && this.files.has(path)) {
         return this._refuse(response, 409, 'AlreadyExists');
       }
+      for (const [id, earlier] of this.uploads) {
+        if (earlier.path === path && earlier.sample === sample) {
+          return json(200, { id, path, size, offset: earlier.bytes.length });
+        }
+      }
       const id = `u${this.uploads.size}`;
-      this.uploads.set(id, { path, size, bytes: Buffer.alloc(0) });
+      this.uploads.set(id, { path, size, bytes: Buffer.alloc(0), sample });
       return json(201, { id, path, size, offset: 0 });
     }
     if (!upload) {
@@ -126,8 +134,48 @@ export class StorageServer {
     response?.end();
   }
 
+  /** Asked before an upload is published. */
+  refusesCommit: (path: string) => boolean = () => false;
+  /** Asked before a file of a batch is written. */
+  refuses: (path: string) => Omit<IBatchFailure, 'index'> | null = () => null;
+
+  private _batch(body: Buffer): IBatchFailure[] {
+    const newline = body.indexOf(10);
+    const { conflict, files } = JSON.parse(body.subarray(0, newline).toString()) as {
+      conflict: string;
+      files: { path: string; size?: number; crc32: string; modified?: string }[];
+    };
+    const failures: IBatchFailure[] = [];
+    let offset = newline + 1;
+    files.forEach(({ path, size, crc32: sum }, index) => {
+      if (size === undefined) {
+        this.directories.add(path);
+        return;
+      }
+      const content = body.subarray(offset, (offset += size));
+      const refused = this.refuses(path);
+      const fail = (status: number, kind: string) =>
+        failures.push({ index, status, kind, message: kind, hint: '', path });
+      if (refused) {
+        failures.push({ index, ...refused });
+      } else if (crc32(content).toString(16).padStart(8, '0') !== sum) {
+        fail(422, 'ChecksumMismatch');
+      } else if (
+        conflict !== 'overwrite' &&
+        this.files.has(path) &&
+        !this.files.get(path)!.equals(content)
+      ) {
+        fail(409, 'AlreadyExists');
+      } else {
+        this.files.set(path, Buffer.from(content));
+      }
+    });
+    return failures;
+  }
+
   private _entry(path: string): Partial<IEntry> {
-    return { path, size: this.files.get(path)!.length };
+    const modified = this.times.get(path) ?? null;
+    return { path, type: 'file', size: this.files.get(path)!.length, modified };
   }
 
   private _refuse(response: ServerResponse | null, status: number, kind: string): void {
@@ -150,23 +198,20 @@ export function transportTo(base: string): IUploadTransport {
     }
     return response;
   };
-  const file = (path: string) => `files/${encodeURIComponent(path)}`;
   const entry = async (promise: Promise<Response>) => (await (await promise).json()) as IEntry;
   const offset = (response: Response) => Number(response.headers.get('Upload-Offset'));
   return {
-    stat: path => entry(send(file(path))),
-    mkdir: path => entry(send(file(path), { method: 'POST' })),
-    put: (path, body, exclusive, signal) =>
-      entry(
-        send(file(path), {
-          method: 'PUT',
-          body,
-          headers: exclusive ? { 'If-None-Match': '*' } : {},
-          signal
-        })
-      ),
-    begin: async (path, size, modified, conflict, signal) => {
-      const body = JSON.stringify({ path, size, modified, conflict });
+    inTheWay: async (directory, paths, signal) => {
+      const body = JSON.stringify({ directory, paths });
+      const response = await send('uploads/in-the-way', { method: 'POST', body, signal });
+      return ((await response.json()) as { existing: IInTheWay[] }).existing;
+    },
+    batch: async (body, signal) => {
+      const response = await send('uploads/batch', { method: 'POST', body, signal });
+      return ((await response.json()) as { failures: IBatchFailure[] }).failures;
+    },
+    begin: async (request, signal) => {
+      const body = JSON.stringify(request);
       return (await (await send('uploads', { method: 'POST', body, signal })).json()) as IUpload;
     },
     offset: async (id, signal) => offset(await send(`uploads/${id}`, { method: 'HEAD', signal })),

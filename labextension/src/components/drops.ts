@@ -114,7 +114,7 @@ export function useDrops<T extends HTMLElement>(
             directory
           );
         } else {
-          void readDrop(event.dataTransfer).then(dropped => model.upload(dropped, directory));
+          void readDrop(event.dataTransfer).then(dropped => model.uploads.upload(dropped, directory));
         }
       }
     }

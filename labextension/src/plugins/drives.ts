@@ -5,7 +5,7 @@ import { TierDrive } from '../drive';
 import type { StorageModel } from '../model';
 import { parsePath } from '../paths';
 import { IStorage } from '../tokens';
-import { UploadJob } from '../uploader';
+import { UploadJob } from '../uploads/job';
 
 const DEFAULT_TIERS = ['local', 'cluster', 'user', 'shared', 'artifacts'];
 

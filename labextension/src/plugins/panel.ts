@@ -13,13 +13,12 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { addCommands } from '../commands';
-import { askConflict } from '../dialogs';
 import { StorageModel } from '../model';
 import { StoragePanel } from '../panel';
-import { nameOf } from '../paths';
 import { Requests } from '../requests';
 import { CommandIDs, IStorage, PANEL_ID } from '../tokens';
 import { storageIcon } from '../icons';
+import { askConflict } from '../uploads/dialogs';
 
 /** The name under which the schema knows the toolbar. */
 const TOOLBAR = 'StorageFiles';
@@ -51,12 +50,7 @@ export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
     const model = new StorageModel({
       requests: new Requests(serverSettings),
       events,
-      ask: (path, several) =>
-        askConflict(
-          trans.__('The file “%1” exists already: %2', nameOf(path), path),
-          several,
-          trans
-        )
+      ask: question => askConflict(question, trans)
     });
     addCommands(app, model, trans);
     const context = { model, trans, commands: app.commands, docRegistry: app.docRegistry };
@@ -87,7 +81,7 @@ export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
     app.shell.add(panel, 'left', { rank: 150, type: 'Storage' });
     restorer?.add(panel, panel.id);
     window.addEventListener('beforeunload', event => {
-      if (model.uploading) {
+      if (model.uploads.busy) {
         event.preventDefault();
       }
     });

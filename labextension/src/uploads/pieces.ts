@@ -1,4 +1,4 @@
-import { checksumHeader } from './crc32';
+import { checksumHeader } from '../crc32';
 
 /** Some bytes of a file, as they are sent. */
 export interface IPiece {
