@@ -89,7 +89,7 @@ def test_existing_files_are_asked_about_once(
     panel.open_directory(f"shared:{shared.name}")
     _drop(page, paths, *_centre(panel.grid))
     dialog = page.locator(".jp-Dialog")
-    dialog.get_by_text("Do the same for all others").click()
+    dialog.get_by_text("Do the same for all 2 others that exist").click()
     panel.dialog_button("Replace").click()
     expect(panel.transfer("3 files")).to_contain_text("Done")
     assert [(shared / path.name).read_text() for path in paths] == ["new"] * 3
@@ -139,7 +139,7 @@ def test_cancelled_upload_leaves_nothing(
     chooser.value.set_files(big)
     upload = panel.transfer("big.bin")
     expect(upload.get_by_role("progressbar")).to_be_visible()
-    upload.get_by_role("button", name="Cancel").click()
+    upload.get_by_role("button", name="Cancel:").click()
     expect(upload).to_contain_text("Cancelled")
     page.wait_for_timeout(300)
     assert list(shared.iterdir()) == []

@@ -114,7 +114,9 @@ export function useDrops<T extends HTMLElement>(
             directory
           );
         } else {
-          void readDrop(event.dataTransfer).then(dropped => model.uploads.upload(dropped, directory));
+          void readDrop(event.dataTransfer).then(dropped =>
+            model.uploads.upload(dropped, directory)
+          );
         }
       }
     }

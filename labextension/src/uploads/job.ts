@@ -5,7 +5,7 @@ import { nameOf } from '../paths';
 import type { Conflict, IBatchFailure, IFailure, IUpload, JobState } from '../records';
 import { pack, readBatch } from './batches';
 import { type Ask, Conflicts } from './conflicts';
-import { Gate, isCut } from './gate';
+import { Gate } from './gate';
 import type { ITask, IUploadItem, IUploadTransport } from './items';
 import { PieceReader } from './pieces';
 import { sampleOf } from './sample';
@@ -137,14 +137,11 @@ export class UploadJob {
 
   private async send(tasks: ITask[]): Promise<void> {
     this.enter('running');
-    const units = pack(tasks, this._options.pieceSize);
-    // Shared by the workers, and it grows: what is in the way by then comes once more.
-    const queue = units[Symbol.iterator]();
+    // Reversed, for to take from the end is cheap.
+    const units = pack(tasks, this._options.pieceSize).reverse();
     const work = async () => {
-      for (const unit of queue) {
-        if (this._gate.cancelled) {
-          return;
-        }
+      let unit;
+      while (!this._gate.cancelled && (unit = units.pop())) {
         const again = this.isLarge(unit[0]) ? await this.large(unit[0]) : await this.batch(unit);
         units.push(...(await this.askAgain(again)).map(task => [task]));
       }
@@ -173,9 +170,11 @@ export class UploadJob {
         }
         const failures = await this._options.transport.batch(batch.body, signal);
         const failed = new Map(failures.map(failure => [failure.index, refusal(failure)]));
+        let passing: StorageError | null = null;
         left = batch.tasks.filter((task, i) => {
           const error = failed.get(i);
-          if (error && isCut(error)) {
+          if (error?.passing) {
+            passing = error;
             return true;
           }
           if (!error) {
@@ -189,8 +188,8 @@ export class UploadJob {
           }
           return false;
         });
-        if (left.length > 0) {
-          throw [...failed.values()].find(isCut);
+        if (passing) {
+          throw passing as StorageError;
         }
       });
     } catch (error) {

@@ -123,7 +123,11 @@ export class UploadsModel {
     this._changed.emit();
   }
 
-  private async run(items: IUploadItem[], directory: string, policy?: Conflict): Promise<void> {
+  private async run(
+    items: IUploadItem[],
+    directory: string,
+    policy: Conflict = 'fail'
+  ): Promise<void> {
     const job = new UploadJob(`upload-${++this._count}`, directory, items, {
       transport: this._requests,
       ask: this._ask,
