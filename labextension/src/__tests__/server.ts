@@ -21,7 +21,7 @@ export class StorageServer {
   readonly times = new Map<string, string>();
   readonly log: string[] = [];
   /** Asked before each request. */
-  fault: (verb: string, url: string) => Fault = () => null;
+  fault: (verb: string, url: string, length: number) => Fault = () => null;
 
   async start(): Promise<string> {
     this._server = createServer((request, response) => void this._handle(request, response));
@@ -38,7 +38,7 @@ export class StorageServer {
     const verb = request.method!;
     const url = decodeURIComponent(request.url!);
     this.log.push(`${verb} ${url}`);
-    const fault = this.fault(verb, url);
+    const fault = this.fault(verb, url, Number(request.headers['content-length'] ?? 0));
     if (fault === 'cut') {
       request.socket.destroy();
       return;

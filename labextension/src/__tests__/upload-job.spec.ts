@@ -74,6 +74,16 @@ describe('UploadJob', () => {
     }
   );
 
+  it('comes through where the line breaks before a whole piece has passed', async () => {
+    const piece = 4 * 1024 * 1024;
+    const content = bytes(2 * piece);
+    server.fault = (verb, _, length) => (verb === 'PATCH' && length > piece / 3 ? 'cut' : null);
+    const upload = job([item('t:big', content)], undefined, { pieceSize: piece });
+    await upload.run();
+    expect(upload.failures).toEqual([]);
+    expect(server.files.get('t:big')!.equals(content)).toBe(true);
+  });
+
   it('survives a lost answer to every kind of request', async () => {
     const seen = new Set<string>();
     server.fault = (verb, url) => {

@@ -272,10 +272,12 @@ export class UploadJob {
           known = false;
           offset = await transport.patch(upload.id, offset, body, checksum, signal);
           known = true;
+          reader.grow();
         },
         // After a cut the server knows best what arrived.
         () => {
           known = false;
+          reader.shrink();
         },
         // Another offset than ours is no failure: ask, and go on from there.
         error => error instanceof StorageError && error.status === 409

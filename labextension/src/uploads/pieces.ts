@@ -7,12 +7,27 @@ export interface IPiece {
   checksum: string;
 }
 
+/** Bytes of the smallest piece. */
+const SMALLEST = 256 * 1024;
+
 /** Reads a file piece by piece; the next one is read and summed up while one is on its way. */
 export class PieceReader {
   constructor(
     private readonly _blob: Blob,
-    private readonly _size: number
-  ) {}
+    private readonly _largest: number
+  ) {
+    this._size = _largest;
+  }
+
+  /** A piece has arrived: the next ones may be larger again. */
+  grow(): void {
+    this._size = Math.min(this._largest, this._size * 2);
+  }
+
+  /** A piece was cut off: where lines break often, small ones still come through. */
+  shrink(): void {
+    this._size = Math.min(this._largest, Math.max(SMALLEST, this._size / 2));
+  }
 
   /** The piece that begins at `offset`. */
   async get(offset: number): Promise<IPiece> {
@@ -32,5 +47,6 @@ export class PieceReader {
     return { body, checksum: checksumHeader(new Uint8Array(await body.arrayBuffer())) };
   }
 
+  private _size: number;
   private _ahead: { offset: number; piece: Promise<IPiece> } | null = null;
 }
