@@ -2,7 +2,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { IDropped } from '../dnd';
 import { formatPath, joinKeys, parsePath } from '../paths';
-import { type Conflict, type IUpload, isFinished } from '../records';
+import { type IUpload, isFinished } from '../records';
 import type { Requests } from '../requests';
 import type { Ask } from './conflicts';
 import { forgetHandle, keepHandle, openAgain } from './handles';
@@ -78,7 +78,7 @@ export class UploadsModel {
     const { tier, key } = parsePath(upload.path);
     const directory = formatPath(tier, key.includes('/') ? key.slice(0, key.lastIndexOf('/')) : '');
     const item = { path: upload.path, blob: file, modified: new Date(file.lastModified) };
-    await this.run([item], directory, upload.conflict);
+    await this.run([item], directory, upload);
   }
 
   /** Throw away what has arrived of an unfinished upload. */
@@ -123,17 +123,17 @@ export class UploadsModel {
     this._changed.emit();
   }
 
-  private async run(
-    items: IUploadItem[],
-    directory: string,
-    policy: Conflict = 'fail'
-  ): Promise<void> {
+  private async run(items: IUploadItem[], directory: string, earlier?: IUpload): Promise<void> {
     const job = new UploadJob(`upload-${++this._count}`, directory, items, {
       transport: this._requests,
       ask: this._ask,
-      policy,
+      policy: earlier?.conflict ?? 'fail',
       began: (upload, item) => void this.began(upload, item)
     });
+    if (earlier) {
+      job.uploads.add(earlier.id);
+      this.unfinished = this.unfinished.filter(other => other !== earlier);
+    }
     this.jobs = [job, ...this.jobs];
     job.changed.connect(() => this._changed.emit());
     await job.run();
