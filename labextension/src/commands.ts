@@ -95,7 +95,13 @@ export function addCommands(
   add(
     CommandIDs.refresh,
     trans.__('Refresh'),
-    () => Promise.all([browser.refresh(), model.refreshTiers(), model.refreshSnapshots()]),
+    () =>
+      Promise.all([
+        browser.refresh(),
+        model.refreshTiers(),
+        model.refreshSnapshots(),
+        model.uploads.refresh()
+      ]),
     { icon: refreshIcon, caption: trans.__('Look again at tiers and files') }
   );
   add(

@@ -26,14 +26,22 @@ class Panel:
         return panel
 
     def clear(self) -> None:
-        """Close what earlier tests opened, take their transfers off the list, and go to
-        the tier 'local', in the order of names."""
+        """Close what earlier tests opened, take their transfers off the list, those that a failed
+        one left too, and go to the tier 'local', in the order of names."""
         self.page.evaluate(
-            """async () => {
+            """async token => {
               const { commands } = window.jupyterapp;
               await commands.execute('application:close-all');
+              const uploads = '/jupyter-storage/api/v1/uploads';
+              const headers = { Authorization: `token ${token}` };
+              const left = await (await fetch(uploads, { headers })).json();
+              for (const { id } of left.uploads) {
+                await fetch(`${uploads}/${id}`, { method: 'DELETE', headers });
+              }
+              await commands.execute('storage:refresh');
               await commands.execute('storage:clear-transfers');
-            }"""
+            }""",
+            TOKEN,
         )
         expect(self.node).to_contain_text("No transfers.")
         self.open_tier("local")

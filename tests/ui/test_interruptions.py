@@ -54,7 +54,7 @@ def test_twenty_cuts_and_a_reload_leave_the_same_bytes(
         unfinished = panel.transfer("Upload big.bin")
         expect(unfinished).to_contain_text("have arrived", timeout=30_000)
         _choose(panel, unfinished.get_by_role("button", name="Go On…"), big)
-        expect(panel.transfer("big.bin")).to_contain_text("Done", timeout=90_000)
+        expect(panel.transfer("big.bin")).to_contain_text("Done", timeout=180_000)
         assert proxy.cut_count == 20
         own_page.close()  # before the proxy, which the page would go on asking
     assert (shared / "big.bin").read_bytes() == content
