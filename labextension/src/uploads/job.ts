@@ -233,7 +233,8 @@ export class UploadJob {
     const { path, modified, policy } = task;
     const sample = resumable ? await sampleOf(blob) : undefined;
     const beginning = { path, size: blob.size, modified, conflict: policy, sample };
-    const upload = await this._gate.persist(signal => transport.begin(beginning, signal));
+    // Not cut off by a cancellation: what the server has begun could then not be taken back.
+    const upload = await this._gate.persist(() => transport.begin(beginning));
     this.uploads.add(upload.id);
     this._options.began(upload, task);
     // What came earlier was not sent now.
