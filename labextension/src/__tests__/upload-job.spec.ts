@@ -75,7 +75,7 @@ describe('UploadJob', () => {
   );
 
   it('comes through where the line breaks before a whole piece has passed', async () => {
-    const piece = 4 * 1024 * 1024;
+    const piece = 1024 * 1024;
     const content = bytes(2 * piece);
     server.fault = (verb, _, length) => (verb === 'PATCH' && length > piece / 3 ? 'cut' : null);
     const upload = job([item('t:big', content)], undefined, { pieceSize: piece });
