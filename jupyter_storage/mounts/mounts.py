@@ -33,6 +33,7 @@ from jupyter_storage.records import MountRecord
 __all__ = ["Mounts"]
 
 PATIENCE = 30.0  # seconds until a mount must be there, or gone
+GRACE = 1.0  # seconds after which a process that has nothing to serve any more is told to end
 FORCED_PATIENCE = 2.0  # the same, where what is under way is given up
 ANSWER = 5.0  # seconds in which a mount that works answers
 TICK = 0.05
@@ -202,7 +203,8 @@ class Mounts:
         if not (directory / STOP).parent.exists():
             return
         (directory / STOP).touch()
-        deadline = time.monotonic() + (FORCED_PATIENCE if force else PATIENCE)
+        began = time.monotonic()
+        told = False
         # What was written has arrived when the processes have ended.
         while is_mounted(path) or any(_is_alive(pid, path) for pid in _pids(directory).values()):
             reason = detach(path, lazily=force) if is_mounted(path) else None
@@ -214,15 +216,17 @@ class Mounts:
                     hint="Close them (a notebook, a terminal), or add --force: what is being "
                     "written is lost then.",
                 )
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > (FORCED_PATIENCE if force else PATIENCE):
                 break
+            if waited > GRACE and not told:
+                # A container or a browser that was started meanwhile has the mount, too.
+                _signal(directory, path, signal.SIGTERM, ("mounter",))
+                told = True
             time.sleep(TICK)
         if force:
             # They go on as long as somebody has a file open.
-            for pid in _pids(directory).values():
-                if _is_alive(pid, path):
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+            _signal(directory, path, signal.SIGKILL, ("supervisor", "mounter"))
         left = self.pending(target)
         if left and not force:
             # They are kept, and uploaded when the same is mounted there again.
@@ -354,6 +358,14 @@ def _pids(directory: Path) -> dict[str, int]:
         return dict(json.loads((directory / PIDS).read_text("utf-8")))
     except (OSError, ValueError):
         return {}
+
+
+def _signal(directory: Path, target: str, number: signal.Signals, names: tuple[str, ...]) -> None:
+    pids = _pids(directory)
+    for pid in [pids[name] for name in names if name in pids]:
+        if _is_alive(pid, target):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 def _is_alive(pid: int | None, target: str) -> bool:

@@ -4,6 +4,7 @@ import { historyPlugin } from './plugins/history';
 import { managePlugin } from './plugins/manage';
 import { panelPlugin } from './plugins/panel';
 import { statusPlugin } from './plugins/status';
+import { storagesPlugin } from './plugins/storages';
 
 export { IStorage } from './tokens';
 
@@ -13,5 +14,6 @@ export default [
   statusPlugin,
   historyPlugin,
   draggingPlugin,
-  managePlugin
+  managePlugin,
+  storagesPlugin
 ];

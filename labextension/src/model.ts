@@ -16,6 +16,7 @@ import {
   isFinished
 } from './records';
 import type { Requests } from './requests';
+import { StoragesModel } from './storages-model';
 import type { Ask } from './uploads/conflicts';
 import { UploadJob } from './uploads/job';
 import { UploadsModel } from './uploads/model';
@@ -39,6 +40,7 @@ export class StorageModel implements IDisposable {
     this.uploads = new UploadsModel(options.requests, options.ask);
     this.uploads.changed.connect(() => this._changed.emit());
     this.uploads.finished.connect((_, job) => void this._uploaded(job));
+    this.storages = new StoragesModel(this);
     this._events = options.events;
     this._events.stream.connect(this._onEvent, this);
     this._poll = new Poll({
@@ -54,6 +56,7 @@ export class StorageModel implements IDisposable {
   readonly browser: BrowserModel;
   readonly history: HistoryModel;
   readonly uploads: UploadsModel;
+  readonly storages: StoragesModel;
 
   tiers: readonly ITier[] = [];
   tiersError = '';

@@ -9,6 +9,7 @@ import { Files } from './components/Files';
 import { Fork } from './components/Fork';
 import { History } from './components/History';
 import { Snapshots } from './components/Snapshots';
+import { Storages } from './components/Storages';
 import { Tiers } from './components/Tiers';
 import { Transfers } from './components/Transfers';
 import { hasFiles } from './dnd';
@@ -35,7 +36,8 @@ export class StoragePanel extends SidePanel {
       section(trans.__('Transfers'), <Transfers context={context} />),
       section(trans.__('Snapshots'), <Snapshots context={context} />),
       section(trans.__('History'), <History context={context} history={context.model.history} />),
-      section(trans.__('Experiments'), <Experiments context={context} />)
+      section(trans.__('Experiments'), <Experiments context={context} />),
+      section(trans.__('Storages'), <Storages context={context} />)
     ]) {
       this.addWidget(widget);
     }
@@ -48,7 +50,7 @@ export class StoragePanel extends SidePanel {
         }
       });
     }
-    (this.content as AccordionPanel).setRelativeSizes([31, 33, 9, 9, 10, 8]);
+    (this.content as AccordionPanel).setRelativeSizes([29, 31, 8, 8, 8, 8, 8]);
   }
 
   /** The section with the files, whose toolbar the schema fills. */

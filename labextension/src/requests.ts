@@ -5,6 +5,7 @@ import { encodeKey, parsePath } from './paths';
 import type {
   Conflict,
   IBatchFailure,
+  IApplyPlan,
   ICellRestored,
   ICheckpoint,
   IComparison,
@@ -13,12 +14,15 @@ import type {
   IFileComparison,
   IFileVersion,
   IInTheWay,
+  IMount,
+  IMountRequest,
   IPage,
   IPlan,
   IRemovalPlan,
   IRestorePlan,
   ISnapshot,
   ISnapshotStatus,
+  IStorageRecord,
   ITicket,
   ITier,
   ITierRequest,
@@ -406,6 +410,51 @@ export class Requests implements IUploadTransport {
   private route(path: string): string {
     const { tier, key } = parsePath(path);
     return `${encodeURIComponent(tier)}/${encodeKey(key)}`;
+  }
+
+  /** Storages that were created here. */
+  async storages(): Promise<IStorageRecord[]> {
+    return (await this.json<{ storages: IStorageRecord[] }>('storages')).storages;
+  }
+
+  /** How much deleting a storage would lose. */
+  planStorageRemoval(name: string): Promise<IPlan> {
+    return this.json(`storages/${encodeURIComponent(name)}?dry_run=1`, { method: 'DELETE' });
+  }
+
+  /** Delete a storage with all that is in it. */
+  removeStorage(name: string): Promise<ITransfer> {
+    return this.json(`storages/${encodeURIComponent(name)}`, { method: 'DELETE' });
+  }
+
+  /** What a YAML file of the server's root directory would do. */
+  planApply(path: string): Promise<IApplyPlan> {
+    return this.post('apply', { path, dry_run: true });
+  }
+
+  /** Do what a YAML file says. */
+  apply(path: string): Promise<ITransfer> {
+    return this.post('apply', { path });
+  }
+
+  /** What is mounted on the server's machine. */
+  async mounts(): Promise<IMount[]> {
+    return (await this.json<{ mounts: IMount[] }>('mounts')).mounts;
+  }
+
+  /** Mount a part of a tier, or a storage. */
+  mount(request: IMountRequest): Promise<IMount> {
+    return this.post('mounts', request);
+  }
+
+  /** Wait until all is uploaded, or bring back what does not work. */
+  changeMount(id: string, action: 'flush' | 'repair'): Promise<IMount> {
+    return this.post(`mounts/${id}`, { action });
+  }
+
+  /** Unmount; `force` gives up what is not uploaded. */
+  async unmount(id: string, force = false): Promise<void> {
+    await this.send(`mounts/${id}${force ? '?force=1' : ''}`, { method: 'DELETE' });
   }
 
   private file(path: string): string {

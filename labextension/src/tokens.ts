@@ -48,5 +48,16 @@ export const CommandIDs = {
   removeExperiment: 'storage:delete-experiment'
 } as const;
 
+/** The commands of storages and mounts. */
+export const StorageCommandIDs = {
+  apply: 'storage:apply',
+  mount: 'storage:mount',
+  mountStorage: 'storage:mount-storage',
+  unmount: 'storage:unmount',
+  flush: 'storage:flush',
+  repair: 'storage:repair-mount',
+  remove: 'storage:delete-storage'
+} as const;
+
 /** The plugin whose schema holds the settings, menus, toolbars and shortcuts. */
 export const PANEL_ID = 'jupyter-storage:panel';

@@ -83,3 +83,25 @@ def test_without_fuse_the_way_out_is_said(monkeypatch, tmp_path):
         mounters.choose("/target", "s3://bucket")
     assert "mode: COPY" in caught.value.hint
     assert "sync" in caught.value.hint
+
+
+def test_unmounting_ends_although_others_have_the_mount_in_a_namespace_of_their_own(
+    mounts, target, tmp_path
+):
+    mounter = _pids(tmp_path, target)["mounter"]
+    command = ["unshare", "--mount", "--propagation", "private", "sleep", "60"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as other:
+        try:
+            if not eventually(lambda: other.poll() or _has(other.pid, target)) or other.poll():
+                pytest.skip("this user may not make a namespace")
+            began = time.monotonic()
+            mounts.unmount(target)
+            assert time.monotonic() - began < 15
+            assert not Path(f"/proc/{mounter}").exists()
+        finally:
+            other.kill()
+
+
+def _has(pid: int, target: Path) -> bool:
+    namespaces = {os.readlink(f"/proc/{each}/ns/mnt") for each in ("self", pid)}
+    return len(namespaces) == 2 and str(target) in Path(f"/proc/{pid}/mountinfo").read_text()

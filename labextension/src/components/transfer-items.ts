@@ -241,7 +241,8 @@ function titleOf(record: ITransfer, { trans }: IPanelContext): string {
     undelete: trans.__('Bring back %1', what),
     'empty trash': trans.__('Empty the trash of %1', what),
     upload: trans.__('Publish %1', short(target)),
-    restore: trans.__('Restore into %1', target)
+    restore: trans.__('Restore into %1', target),
+    apply: trans.__('Apply %1', what)
   };
   return titles[record.operation] ?? `${record.operation} ${what}`;
 }

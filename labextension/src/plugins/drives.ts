@@ -3,7 +3,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 
 import { TierDrive } from '../drive';
 import type { StorageModel } from '../model';
-import { parsePath } from '../paths';
+import { isOnTier, parsePath } from '../paths';
 import { IStorage } from '../tokens';
 import { UploadJob } from '../uploads/job';
 
@@ -36,7 +36,8 @@ export const drivesPlugin: JupyterFrontEndPlugin<void> = {
     });
     model.finished.connect((_, item) => {
       if (!(item instanceof UploadJob) && item.operation === 'delete' && item.state === 'done') {
-        for (const source of item.sources) {
+        // A storage is deleted by its name.
+        for (const source of item.sources.filter(isOnTier)) {
           const { tier, key } = parsePath(source);
           drives.get(tier)?.emitDeleted(key);
         }
