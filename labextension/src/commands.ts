@@ -13,6 +13,7 @@ import {
   newFolderIcon,
   pasteIcon,
   refreshIcon,
+  searchIcon,
   type LabIcon
 } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
@@ -42,13 +43,19 @@ export function addCommands(
     id: string,
     label: string,
     execute: CommandRegistry.CommandFunc<unknown>,
-    options: { icon?: LabIcon; caption?: string; enabled?: () => boolean } = {}
+    options: {
+      icon?: LabIcon;
+      caption?: string;
+      enabled?: () => boolean;
+      visible?: () => boolean;
+    } = {}
   ) => {
     app.commands.addCommand(id, {
       label,
       caption: options.caption ?? label,
       icon: options.icon,
       isEnabled: options.enabled,
+      isVisible: options.visible,
       describedBy: { args: { type: 'object', properties: {} } },
       execute: async args => {
         try {
@@ -110,6 +117,25 @@ export function addCommands(
     () => browser.setFilter(browser.filter === null ? '' : null),
     { icon: filterIcon, enabled: inTier, caption: trans.__('Show only some names of this folder') }
   );
+  add(
+    CommandIDs.search,
+    trans.__('Search'),
+    async () => {
+      await browser.setFilter(browser.filter ?? '');
+      await browser.setBelow(true);
+    },
+    { icon: searchIcon, enabled: inTier, caption: trans.__('Look for names here and below') }
+  );
+  add(
+    CommandIDs.reveal,
+    trans.__('Show in Folder'),
+    () => browser.reveal(browser.selected[0].path),
+    { icon: folderIcon, enabled: () => one() && browser.isSearch, visible: () => browser.isSearch }
+  );
+  add(CommandIDs.goTo, trans.__('Go to Path…'), () => browser.typePath(true), {
+    enabled: () => browser.tier !== '',
+    caption: trans.__('Type the path of a folder or file')
+  });
   add(CommandIDs.selectAll, trans.__('Select All'), () => browser.selectAll());
 
   add(

@@ -87,9 +87,46 @@ export function addressOf(path: string, tiers: readonly ITier[], as: 'uri' | 'pa
   return [root, root.startsWith('file:') ? encodeKey(key) : key].filter(Boolean).join('/');
 }
 
+/**
+ * The path on a tier of whatever a person types: `tier:a/b`, the address or the local path of
+ * something on a tier, or a name in `here`. Null where no tier has it.
+ */
+export function typedPath(text: string, here: string, tiers: readonly ITier[]): string | null {
+  const typed = text.trim();
+  const colon = typed.indexOf(':');
+  const tier = tiers.find(other => other.name === typed.slice(0, Math.max(0, colon)));
+  if (tier && !typed.startsWith(`${tier.name}://`)) {
+    return formatPath(tier.name, cleanKey(typed.slice(colon + 1)));
+  }
+  const roots = tiers.flatMap(({ name, uri, path }) => [
+    { name, root: uri, decode: uri.startsWith('file:') },
+    ...(path === null ? [] : [{ name, root: path, decode: false }])
+  ]);
+  // The longest one is the tier that lies in another.
+  roots.sort((a, b) => b.root.length - a.root.length);
+  for (const { name, root, decode } of roots) {
+    const start = root.replace(/\/+$/, '');
+    if (typed === start || typed.startsWith(`${start}/`)) {
+      const rest = typed.slice(start.length);
+      return formatPath(name, cleanKey(decode ? decoded(rest) : rest));
+    }
+  }
+  if (/^[a-z][a-z0-9+.-]*:/i.test(typed) || typed.startsWith('/') || typed.startsWith('~')) {
+    return null;
+  }
+  const { tier: name, key } = parsePath(here);
+  return formatPath(name, cleanKey(`${key}/${typed}`));
+}
+
 /** Percent-encode a key once, part by part. */
 export function encodeKey(key: string): string {
   return trimSlashes(key).split('/').map(encodeURIComponent).join('/');
+}
+
+/** The folder that holds `path`, as it is called from a folder above; empty for that one itself. */
+export function folderBelow(path: string, above: string): string {
+  const key = parentKey(parsePath(path).key);
+  return trimSlashes(key.slice(parsePath(above).key.length));
 }
 
 /** Whether `path` is `directory` or lies in it, by whole parts. */
@@ -120,6 +157,27 @@ export function numberedName(name: string, n: number): string {
   }
   const dot = name.lastIndexOf('.');
   return dot > 0 ? `${name.slice(0, dot)}-${n}${name.slice(dot)}` : `${name}-${n}`;
+}
+
+/** Without empty parts and `.`; `..` goes up, and not out of the tier. */
+function cleanKey(key: string): string {
+  const parts: string[] = [];
+  for (const part of key.split('/')) {
+    if (part === '..') {
+      parts.pop();
+    } else if (part !== '' && part !== '.') {
+      parts.push(part);
+    }
+  }
+  return parts.join('/');
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function trimSlashes(key: string): string {

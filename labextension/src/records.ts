@@ -22,6 +22,37 @@ export interface IPage {
   cursor: string | null;
 }
 
+/** What a file looks like, and what its store knows of it. */
+export interface IPreview {
+  entry: IEntry;
+  kind: 'text' | 'json' | 'table' | 'notebook' | 'image' | 'binary' | 'empty' | 'none';
+  /** `owner`, `storage_class`, `etag` and others. */
+  details: Record<string, string>;
+  text: string;
+  encoding: string | null;
+  columns: { name: string; type: string }[];
+  rows: (string | null)[][];
+  /** Rows of the whole file, where it is known. */
+  row_count: number | null;
+  cells: { cell_type: string; source: string }[];
+  /** Of an image, whose bytes are to be fetched. */
+  media_type: string | null;
+  /** Whether this is all that is in the file. */
+  complete: boolean;
+  hint: string;
+}
+
+/** One step of a search. */
+export interface IFinding {
+  entries: IEntry[];
+  /** Files and folders that were looked at so far. */
+  looked: number;
+  /** Folders that could not be listed. */
+  unlisted: number;
+  done: boolean;
+  complete: boolean;
+}
+
 /** A named root. */
 export interface ITier {
   name: string;

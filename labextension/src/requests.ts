@@ -13,11 +13,13 @@ import type {
   IExperimentPage,
   IFileComparison,
   IFileVersion,
+  IFinding,
   IInTheWay,
   IMount,
   IMountRequest,
   IPage,
   IPlan,
+  IPreview,
   IRemovalPlan,
   IRestorePlan,
   ISnapshot,
@@ -35,7 +37,8 @@ import type {
   SortKey
 } from './records';
 import type { IBeginning, IUploadTransport } from './uploads/items';
-import { StorageError } from './errors';
+import { type IProblem, StorageError } from './errors';
+import { linesOf } from './lines';
 
 const BASE = 'jupyter-storage/api/v1';
 
@@ -120,8 +123,26 @@ export class Requests implements IUploadTransport {
   }
 
   /** A file's bytes. */
-  async read(path: string): Promise<ArrayBuffer> {
-    return (await this.send(this.file(path))).arrayBuffer();
+  async read(path: string, signal?: AbortSignal): Promise<ArrayBuffer> {
+    return (await this.send(this.file(path), { signal })).arrayBuffer();
+  }
+
+  /** What a file looks like. */
+  preview(path: string, signal?: AbortSignal): Promise<IPreview> {
+    return this.json(`previews/${this.route(path)}`, { signal });
+  }
+
+  /** Names below a directory, step by step while they are found. */
+  async *search(path: string, match: string, signal: AbortSignal): AsyncGenerator<IFinding> {
+    const route = `search/${this.route(path)}?${query({ match })}`;
+    const response = await this.send(route, { signal });
+    for await (const line of linesOf(response.body!)) {
+      const step = JSON.parse(line) as IFinding | { error: IProblem };
+      if ('error' in step) {
+        throw new StorageError(502, step.error);
+      }
+      yield step;
+    }
   }
 
   /** Write a small file whole. */
@@ -458,8 +479,7 @@ export class Requests implements IUploadTransport {
   }
 
   private file(path: string): string {
-    const { tier, key } = parsePath(path);
-    return `files/${encodeURIComponent(tier)}/${encodeKey(key)}`;
+    return `files/${this.route(path)}`;
   }
 
   private post<T>(route: string, body: unknown, signal?: AbortSignal): Promise<T> {

@@ -1,9 +1,11 @@
+import { editIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { IPanelContext } from './context';
 
 /** The way from the tier's root to the directory that is shown. */
 export function Breadcrumbs({ context }: { context: IPanelContext }): React.JSX.Element {
+  const { trans } = context;
   const { browser } = context.model;
   const parts = browser.key ? browser.key.split('/') : [];
   const crumbs = [
@@ -11,7 +13,16 @@ export function Breadcrumbs({ context }: { context: IPanelContext }): React.JSX.
     ...parts.map((name, i) => ({ name, key: parts.slice(0, i + 1).join('/') }))
   ];
   return (
-    <nav className="jp-Storage-crumbs" aria-label={context.trans.__('Folders above')}>
+    <nav
+      className="jp-Storage-crumbs"
+      aria-label={trans.__('Folders above')}
+      // Beside the names; for the keyboard there is the button.
+      onClick={event => {
+        if (!(event.target as Element).closest('button')) {
+          browser.typePath(true);
+        }
+      }}
+    >
       <ol>
         {crumbs.map(({ name, key }, i) => (
           <li key={key}>
@@ -25,6 +36,14 @@ export function Breadcrumbs({ context }: { context: IPanelContext }): React.JSX.
           </li>
         ))}
       </ol>
+      <button
+        className="jp-Storage-editPath"
+        title={trans.__('Type a path (/)')}
+        aria-label={trans.__('Type a path')}
+        onClick={() => browser.typePath(true)}
+      >
+        <editIcon.react tag="span" className="jp-Storage-icon" />
+      </button>
     </nav>
   );
 }

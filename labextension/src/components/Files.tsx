@@ -1,19 +1,25 @@
+import { inspectorIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import type { BrowserModel } from '../browser-model';
+import { CommandIDs } from '../tokens';
 import { Breadcrumbs } from './Breadcrumbs';
 import type { IPanelContext } from './context';
 import { useDrops } from './drops';
 import { Filter } from './Filter';
 import { Grid } from './Grid';
 import { useSignal } from './hooks';
+import { PathInput } from './PathInput';
 import { Welcome } from './Welcome';
 
 /** The directory that is browsed: breadcrumbs, rows, and what is said about them. */
 export function Files({ context }: { context: IPanelContext }): React.JSX.Element {
-  const { model, trans } = context;
+  const { model, columns, preview, trans } = context;
   const { browser } = model;
   useSignal(browser.changed);
   useSignal(model.changed);
+  useSignal(columns.changed);
+  useSignal(preview.changed);
   const { over, ref, handlers } = useDrops<HTMLDivElement>(context, target =>
     browser.error ? null : directoryAt(target, browser.path)
   );
@@ -25,9 +31,10 @@ export function Files({ context }: { context: IPanelContext }): React.JSX.Elemen
     <div
       className={`jp-Storage-files${over === browser.path ? ' jp-mod-dropTarget' : ''}`}
       ref={ref}
+      style={columns.style}
       {...handlers}
     >
-      <Breadcrumbs context={context} />
+      {browser.typing ? <PathInput context={context} /> : <Breadcrumbs context={context} />}
       <Filter context={context} />
       {browser.error ? (
         <div className="jp-Storage-message jp-mod-error" role="alert">
@@ -39,8 +46,25 @@ export function Files({ context }: { context: IPanelContext }): React.JSX.Elemen
       ) : (
         <Grid context={context} dropTarget={over} />
       )}
-      <div className="jp-Storage-statusLine" role="status">
-        {over && over !== browser.path ? trans.__('Put into %1', over) : summary(context)}
+      <div className="jp-Storage-statusLine">
+        <span role="status">
+          {over && over !== browser.path ? trans.__('Put into %1', over) : summary(context)}
+        </span>
+        {browser.loading && browser.isSearch && (
+          <button className="jp-Storage-link" onClick={() => browser.stop()}>
+            {trans.__('Stop')}
+          </button>
+        )}
+        <button
+          className="jp-Storage-iconButton"
+          aria-pressed={preview.shown}
+          disabled={!context.commands.isEnabled(CommandIDs.preview)}
+          title={trans.__('Preview (Space)')}
+          aria-label={trans.__('Preview')}
+          onClick={() => void context.commands.execute(CommandIDs.preview)}
+        >
+          <inspectorIcon.react tag="span" className="jp-Storage-icon" />
+        </button>
       </div>
     </div>
   );
@@ -62,6 +86,9 @@ function summary({ model, trans }: IPanelContext): string {
   }
   const chosen = browser.selectedCount;
   const count = browser.entries.length;
+  if (browser.isSearch) {
+    return found(browser, trans);
+  }
   const all = browser.filter
     ? matches(browser.more, count, trans)
     : browser.more
@@ -72,4 +99,21 @@ function summary({ model, trans }: IPanelContext): string {
 
 function matches(more: boolean, count: number, trans: IPanelContext['trans']): string {
   return more ? trans.__('First %1 matches', count) : trans._n('%1 match', '%1 matches', count);
+}
+
+function found(browser: BrowserModel, trans: IPanelContext['trans']): string {
+  const { looked, unlisted, done, complete } = browser.search;
+  const count = browser.entries.length;
+  const matches = trans._n('%1 match', '%1 matches', count);
+  if (browser.loading) {
+    return trans.__('Looking… %1 in %2 items', matches, looked.toLocaleString());
+  }
+  if (!done) {
+    return trans.__('%1; stopped after %2 items', matches, looked.toLocaleString());
+  }
+  if (unlisted) {
+    const folders = trans._n('%1 folder', '%1 folders', unlisted);
+    return trans.__('%1; %2 could not be read', matches, folders);
+  }
+  return complete ? matches : trans.__('First %1 matches', count);
 }

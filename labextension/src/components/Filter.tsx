@@ -1,11 +1,14 @@
+import { treeViewIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { IPanelContext } from './context';
 
 /** Pause in typing after which the server is asked, in milliseconds. */
 const TYPING_PAUSE = 150;
+/** The same for folders below, which is more work. */
+const SEARCH_PAUSE = 400;
 
-/** The box that filters a directory by name while it is typed in. */
+/** The box that filters a directory by name while it is typed in, or searches below it. */
 export function Filter({ context }: { context: IPanelContext }): React.JSX.Element | null {
   const { model, trans } = context;
   const { browser } = model;
@@ -22,7 +25,8 @@ export function Filter({ context }: { context: IPanelContext }): React.JSX.Eleme
     if (!shown || text === browser.filter) {
       return undefined;
     }
-    const timer = window.setTimeout(() => void browser.setFilter(text), TYPING_PAUSE);
+    const pause = browser.below ? SEARCH_PAUSE : TYPING_PAUSE;
+    const timer = window.setTimeout(() => void browser.setFilter(text), pause);
     return () => window.clearTimeout(timer);
   }, [browser, shown, text]);
   if (!shown) {
@@ -46,12 +50,28 @@ export function Filter({ context }: { context: IPanelContext }): React.JSX.Eleme
         type="search"
         value={text}
         spellCheck={false}
-        placeholder={trans.__('Filter by name')}
+        placeholder={browser.below ? trans.__('Search by name') : trans.__('Filter by name')}
         title={trans.__('Part of the name, or a pattern with * and ?')}
-        aria-label={trans.__('Filter %1 by name', browser.path)}
+        aria-label={
+          browser.below
+            ? trans.__('Search %1 and below by name', browser.path)
+            : trans.__('Filter %1 by name', browser.path)
+        }
         onChange={event => setText(event.target.value)}
         onKeyDown={onKey}
       />
+      <button
+        className="jp-Storage-toggle"
+        aria-pressed={browser.below}
+        title={trans.__('Look in folders below too')}
+        aria-label={trans.__('Look in folders below too')}
+        onClick={() => {
+          void browser.setBelow(!browser.below);
+          input.current?.focus();
+        }}
+      >
+        <treeViewIcon.react tag="span" className="jp-Storage-icon" />
+      </button>
     </div>
   );
 }

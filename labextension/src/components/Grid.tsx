@@ -3,11 +3,13 @@ import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
 
 import { setDragged } from '../dragging';
+import { folderBelow } from '../paths';
 import type { SortKey } from '../records';
 import { CommandIDs } from '../tokens';
 import type { IPanelContext } from './context';
 import { onGridKey } from './keys';
 import { Row } from './Row';
+import { Separator } from './Separator';
 
 /** Height of a row in pixels, as in the style sheet. */
 const ROW_HEIGHT = 24;
@@ -97,11 +99,15 @@ export function Grid(props: {
     <div
       className="jp-Storage-grid"
       role="grid"
-      aria-label={trans.__('Files in %1', browser.path)}
+      aria-label={
+        browser.isSearch
+          ? trans.__('Found in %1 and below', browser.path)
+          : trans.__('Files in %1', browser.path)
+      }
       aria-multiselectable
       aria-rowcount={browser.more ? -1 : count + 1}
       aria-busy={browser.loading}
-      onKeyDown={event => onGridKey(event, browser, page)}
+      onKeyDown={event => onGridKey(event, browser, context.preview, page)}
       onFocus={() => {
         hadFocus.current = true;
       }}
@@ -128,9 +134,11 @@ export function Grid(props: {
         {count === 0 && !browser.loading && !browser.more && (
           <div className="jp-Storage-message" role="row">
             <span role="gridcell">
-              {browser.filter
-                ? trans.__('No name here matches “%1”.', browser.filter)
-                : trans.__('This folder is empty. Drop files or folders here to upload them.')}
+              {browser.isSearch
+                ? trans.__('Nothing here or below matches “%1”.', browser.filter)
+                : browser.filter
+                  ? trans.__('No name here matches “%1”.', browser.filter)
+                  : trans.__('This folder is empty. Drop files or folders here to upload them.')}
             </span>
           </div>
         )}
@@ -148,6 +156,7 @@ export function Grid(props: {
                   selected={browser.isSelected(entry)}
                   cut={cut.includes(entry.path)}
                   dropTarget={dropTarget === entry.path}
+                  where={browser.isSearch ? folderBelow(entry.path, browser.path) : ''}
                   icon={context.docRegistry.getFileTypesForPath(entry.name)[0]?.icon}
                   linkLabel={trans.__('Link to %1', entry.link ?? '')}
                   onClick={event => select(event, index)}
@@ -193,6 +202,7 @@ function Header({ context }: { context: IPanelContext }): React.JSX.Element {
               role="columnheader"
               aria-sort={sorted ? (browser.descending ? 'descending' : 'ascending') : 'none'}
             >
+              {key !== 'name' && <Separator context={context} column={key} label={label} />}
               <button
                 title={trans.__('Sort by this column')}
                 onClick={() => void browser.sortBy(key)}

@@ -12,6 +12,8 @@ interface IRowProps {
   active: boolean;
   selected: boolean;
   cut: boolean;
+  /** The folder that it is in, where that is not the one that is shown. */
+  where: string;
   dropTarget: boolean;
   icon: LabIcon | undefined;
   linkLabel: string;
@@ -63,7 +65,8 @@ export function Row(props: IRowProps): React.JSX.Element {
     >
       <div role="gridcell" className="jp-Storage-name">
         <Icon tag="span" className="jp-Storage-icon" />
-        <span>{entry.name}</span>
+        <span className="jp-Storage-fileName">{entry.name}</span>
+        {props.where && <span className="jp-Storage-where">{props.where}</span>}
       </div>
       <div role="gridcell" className="jp-Storage-modified">
         {formatDate(entry.modified)}

@@ -1,6 +1,7 @@
 import type * as React from 'react';
 
 import type { BrowserModel } from '../browser-model';
+import type { PreviewModel } from '../preview-model';
 
 /** Pauses longer than this begin a new word. */
 const TYPING_PAUSE = 1000;
@@ -8,9 +9,18 @@ const TYPING_PAUSE = 1000;
 let typed = '';
 let typedAt = 0;
 
-/** Moving and selecting by keyboard; actions on files are shortcuts of commands. */
-export function onGridKey(event: React.KeyboardEvent, browser: BrowserModel, page: number): void {
-  if (event.target instanceof HTMLButtonElement || event.altKey) {
+/**
+ * Moving and selecting by keyboard; actions on files are shortcuts of commands, also the space and
+ * the slash, which no name has.
+ */
+export function onGridKey(
+  event: React.KeyboardEvent,
+  browser: BrowserModel,
+  preview: PreviewModel,
+  page: number
+): void {
+  const row = (event.target as Element).closest('.jp-Storage-rows');
+  if (!row || event.altKey) {
     return;
   }
   const how = event.shiftKey ? 'extend' : event.ctrlKey || event.metaKey ? 'keep' : 'select';
@@ -27,21 +37,34 @@ export function onGridKey(event: React.KeyboardEvent, browser: BrowserModel, pag
     // The first key press shows where the focus is, before it moves on.
     const stay = nothing && (event.key === 'ArrowDown' || event.key === 'ArrowUp');
     browser.focus(stay ? browser.active : moves[event.key], how);
-  } else if (event.key === ' ') {
-    if (how === 'select' && typed && event.timeStamp - typedAt < TYPING_PAUSE) {
-      type(' ', event.timeStamp, browser);
-    } else {
-      browser.toggle(browser.active);
-    }
+  } else if (event.key === ' ' && how !== 'select') {
+    browser.toggle(browser.active);
   } else if (event.key === 'Escape') {
-    browser.clearSelection();
-  } else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) {
+    if (!preview.close()) {
+      browser.clearSelection();
+    }
+  } else if (
+    event.key.length === 1 &&
+    !' /'.includes(event.key) &&
+    !event.ctrlKey &&
+    !event.metaKey
+  ) {
     type(event.key, event.timeStamp, browser);
   } else {
     return;
   }
   event.preventDefault();
   event.stopPropagation();
+}
+
+/** A space in the middle of a name that is being typed is part of it. */
+export function typeSpace(browser: BrowserModel): boolean {
+  const now = performance.now();
+  const typing = typed !== '' && now - typedAt < TYPING_PAUSE;
+  if (typing) {
+    type(' ', now, browser);
+  }
+  return typing;
 }
 
 /** Arrow keys, Home and End move among the buttons of a list. */

@@ -10,11 +10,16 @@ import {
   setToolbar
 } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { Columns } from '../columns';
 import { addCommands } from '../commands';
 import { StorageModel } from '../model';
 import { StoragePanel } from '../panel';
+import { PreviewModel } from '../preview-model';
+import { addPreview } from '../previewing';
+import { remember } from '../remembering';
 import { Requests } from '../requests';
 import { CommandIDs, IStorage, PANEL_ID } from '../tokens';
 import { storageIcon } from '../icons';
@@ -34,7 +39,8 @@ export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
     ILayoutRestorer,
     ISettingRegistry,
     IToolbarWidgetRegistry,
-    ICommandPalette
+    ICommandPalette,
+    IStateDB
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -42,7 +48,8 @@ export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
     restorer: ILayoutRestorer | null,
     settings: ISettingRegistry | null,
     toolbars: IToolbarWidgetRegistry | null,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    state: IStateDB | null
   ): StorageModel => {
     const languages = translator ?? nullTranslator;
     const trans = languages.load('jupyter_storage');
@@ -53,7 +60,14 @@ export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
       ask: question => askConflict(question, trans)
     });
     addCommands(app, model, trans);
-    const context = { model, trans, commands: app.commands, docRegistry: app.docRegistry };
+    const columns = new Columns();
+    const preview = new PreviewModel(model.browser, model.requests);
+    const { commands, docRegistry } = app;
+    const context = { model, columns, preview, trans, commands, docRegistry };
+    addPreview(app, context);
+    if (state) {
+      void remember(model, columns, state);
+    }
     const panel = new StoragePanel(context, languages);
     if (settings && toolbars) {
       setToolbar(
@@ -74,6 +88,7 @@ export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
       }
     };
     model.browser.changed.connect(notify);
+    preview.changed.connect(notify);
     model.changed.connect(notify);
     for (const id of Object.values(CommandIDs)) {
       palette?.addItem({ command: id, category: trans.__('Storage') });
