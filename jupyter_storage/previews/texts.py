@@ -84,8 +84,14 @@ def _without_mark(data: bytes, whole: bool) -> Decoded | None:
     """UTF-16 without a mark has a zero in nearly every other byte of Western text."""
     for encoding, zeros in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])):
         if zeros.count(0) > 0.8 * len(zeros):
-            return _decoded(data, encoding, whole)
+            decoded = _decoded(data, encoding, whole)
+            # Numbers of two bytes have such zeros too.
+            return decoded if decoded and _is_western(decoded.text) else None
     return None
+
+
+def _is_western(text: str) -> bool:
+    return sum("\t" <= c <= "~" for c in text) >= 0.8 * len(text)
 
 
 def _guessed(data: bytes) -> Decoded | None:

@@ -46,6 +46,8 @@ export class BrowserModel {
   active = 0;
   /** Counts the moves of the focus that a person made, so that the view follows those only. */
   focusRequests = 0;
+  /** The last of them that came before the person turned to the filter or the path. */
+  focusReleased = 0;
 
   /** The directory: `tier:key`. */
   get path(): string {
@@ -123,6 +125,9 @@ export class BrowserModel {
   /** Show only names with a text in them; null takes the filter away. */
   async setFilter(text: string | null): Promise<void> {
     const before = this.filter ?? '';
+    if (this.filter === null) {
+      this.focusReleased = this.focusRequests;
+    }
     this.filter = text;
     this.below &&= text !== null;
     this._changed.emit();
@@ -153,6 +158,7 @@ export class BrowserModel {
   /** Let the person type a path, or give that up. */
   typePath(typing: boolean): void {
     this.typing = typing;
+    this.focusReleased = this.focusRequests;
     this._changed.emit();
   }
 

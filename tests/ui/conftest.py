@@ -156,6 +156,10 @@ def user(lab: Lab, folders: list[Path], request: pytest.FixtureRequest) -> Path:
 
 def _folder(tier: Path, folders: list[Path], request: pytest.FixtureRequest) -> Path:
     folder = tier / request.node.name
+    if folder in folders:
+        # Of the same test, which is run once more.
+        shutil.rmtree(folder)
+        folders.remove(folder)
     folder.mkdir(parents=True)
     folders.append(folder)
     return folder

@@ -43,6 +43,8 @@ class Panel:
             }""",
             TOKEN,
         )
+        # An empty JupyterLab shows its launcher, which takes the focus.
+        expect(self.page.locator(".jp-Launcher")).to_be_focused()
         expect(self.node).to_contain_text("No transfers.")
         self.open_tier("local")
         name = self.grid.get_by_role("columnheader", name="Name")

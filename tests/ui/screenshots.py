@@ -6,7 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pyarrow
 from playwright.sync_api import Page, expect, sync_playwright
+from pyarrow import parquet
 
 from .panel import Panel
 from .server import REPOSITORY, Lab, running_lab
@@ -21,6 +23,17 @@ def _fill(lab: Lab) -> None:
         (shared / name).mkdir(parents=True)
     (shared / "notes.md").write_text(TITLE)
     (shared / "metrics.csv").write_text("step,loss\n" + "1000,0.25\n" * 700)
+    steps = range(40_000)
+    table = pyarrow.table(
+        {
+            "step": steps,
+            "loss": [round(0.2 + 3 / (1 + step / 50), 4) for step in steps],
+            "split": ["valid" if step % 10 == 9 else "train" for step in steps],
+            "note": ["restarted" if step == 3 else None for step in steps],
+        }
+    )
+    parquet.write_table(table, shared / "evaluation" / "metrics.parquet")
+    (shared / "checkpoints" / "metrics-old.csv").write_text("step,loss\n")
     (shared / "model.safetensors").write_bytes(bytes(48_300_000))
     (shared / "params.json").write_text('{"lr": 3e-4}')
     data = lab.tier("user") / "images"
@@ -52,8 +65,27 @@ def _picture(page: Page, lab: Lab, theme: str, name: str) -> None:
     page.screenshot(path=IMAGES / name)
 
 
+def _looking(page: Page, theme: str) -> None:
+    """A search, and the preview of one of the files that it found."""
+    panel = Panel(page)
+    page.evaluate("window.jupyterapp.commands.execute('application:close-all')")
+    expect(page.locator(".jp-Launcher")).to_be_focused()
+    panel.open_tier("shared")
+    panel.rows.first.click()
+    page.keyboard.press("ControlOrMeta+Shift+f")
+    expect(panel.node.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("metrics")
+    expect(panel.node.get_by_role("status").first).to_have_text("3 matches")
+    panel.row("metrics.parquet").click()
+    page.keyboard.press("Space")
+    expect(page.locator("#jp-storage-preview")).to_contain_text("The first 50 of")
+    page.mouse.move(900, 700)
+    page.wait_for_timeout(500)
+    page.screenshot(path=IMAGES / f"preview-{theme}.png")
+
+
 def main() -> None:
-    """Write both pictures."""
+    """Write all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, running_lab(Path(directory) / "lab") as lab:
         _fill(lab)
@@ -67,7 +99,9 @@ def main() -> None:
                 ("JupyterLab Dark", "panel-dark.png"),
             ):
                 context = browser.new_context(viewport={"width": 1200, "height": 860})
-                _picture(context.new_page(), lab, theme, name)
+                page = context.new_page()
+                _picture(page, lab, theme, name)
+                _looking(page, theme.split()[1].lower())
                 context.close()
             browser.close()
 

@@ -1,5 +1,13 @@
 import { codeFor, type Library } from '../code';
-import { addressOf, directoryOf, isBelow, isOnTier, nameOf } from '../paths';
+import {
+  addressOf,
+  directoryOf,
+  folderBelow,
+  isBelow,
+  isOnTier,
+  nameOf,
+  typedPath
+} from '../paths';
 import type { IEntry, ITier } from '../records';
 
 const tier = (name: string, uri: string, path: string | null): ITier => ({
@@ -88,5 +96,32 @@ describe('code that reads a file', () => {
       null
     ]);
     expect(codeFor({ ...entry('shared:d.csv'), type: 'directory' }, 'pandas')).toBeNull();
+  });
+});
+
+describe('a typed path', () => {
+  const typed = (text: string) => typedPath(text, 'shared:a/b', tiers);
+
+  it('may be spelled in any way in which a person knows the place', () => {
+    expect(typed('artifacts:x/y/')).toBe('artifacts:x/y');
+    expect(typed('s3://bucket/artifact_storage/x y')).toBe('artifacts:x y');
+    expect(typed('s3://bucket/artifact_storage')).toBe('artifacts:');
+    expect(typed('/mnt/shared storage/x')).toBe('shared:x');
+    expect(typed('file:///mnt/shared%20storage/x%20y')).toBe('shared:x y');
+    expect(typed('c/d')).toBe('shared:a/b/c/d');
+    expect(typed('../c')).toBe('shared:a/c');
+    expect(typed('shared:../../..')).toBe('shared:');
+  });
+
+  it('is refused where no tier has it', () => {
+    expect(typed('s3://bucket/artifact_storage2/x')).toBeNull();
+    expect(typed('s3://other/x')).toBeNull();
+    expect(typed('/etc/passwd')).toBeNull();
+    expect(typed('none:x')).toBeNull();
+  });
+
+  it('is told from the folder that a search looked in', () => {
+    expect(folderBelow('shared:a/b/c/d.txt', 'shared:a')).toBe('b/c');
+    expect(folderBelow('shared:d.txt', 'shared:')).toBe('');
   });
 });

@@ -65,7 +65,9 @@ export function Grid(props: {
     if (seen.current !== focusRequests && count > 0) {
       seen.current = focusRequests;
       rows.scrollToIndex(browser.active, { align: 'auto' });
-      focusActive();
+      if (focusRequests > browser.focusReleased) {
+        focusActive();
+      }
     }
   }, [focusRequests, count, rows, browser, focusActive]);
 
