@@ -31,6 +31,11 @@ class PreviewWidget extends ReactWidget {
     });
   }
 
+  /** Closed by its tab, it is gone too: else it would count as open, and be nowhere. */
+  protected override onCloseRequest(): void {
+    this.dispose();
+  }
+
   override dispose(): void {
     if (!this.isDisposed) {
       super.dispose();

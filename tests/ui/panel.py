@@ -43,8 +43,14 @@ class Panel:
             }""",
             TOKEN,
         )
-        # An empty JupyterLab shows its launcher, which takes the focus.
-        expect(self.page.locator(".jp-Launcher")).to_be_focused()
+        # An empty JupyterLab shows its launcher, which mostly takes the focus.
+        self.page.locator(".jp-Launcher").wait_for()
+        self.page.evaluate(
+            """() => new Promise(resolve => {
+              setTimeout(resolve, 300);
+              document.querySelector('.jp-Launcher').addEventListener('focus', resolve);
+            })"""
+        )
         expect(self.node).to_contain_text("No transfers.")
         self.open_tier("local")
         name = self.grid.get_by_role("columnheader", name="Name")
