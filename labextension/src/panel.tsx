@@ -15,7 +15,12 @@ import { Transfers } from './components/Transfers';
 import { hasFiles } from './dnd';
 import { storageIcon } from './icons';
 
-/** The sidebar: tiers, files, transfers, snapshots, history, experiments. */
+/** What each section gets of the height at first, and once it is opened; null: closed at first. */
+const SHARES = [34, 36, 9, 9, 12, null, null];
+const OPENED = 0.25;
+const STORAGES = SHARES.length - 1;
+
+/** The sidebar: tiers, files, transfers, snapshots, history, experiments, storages. */
 export class StoragePanel extends SidePanel {
   constructor(context: IPanelContext, translator: ITranslator) {
     super({ translator });
@@ -50,7 +55,35 @@ export class StoragePanel extends SidePanel {
         }
       });
     }
-    (this.content as AccordionPanel).setRelativeSizes([29, 31, 8, 8, 8, 8, 8]);
+    const sections = this.content as AccordionPanel;
+    this.share(sections);
+    const { storages } = context.model;
+    let empty = true;
+    storages.changed.connect(() => {
+      const wasEmpty = empty;
+      empty = storages.mounts.length === 0 && storages.storages.length === 0;
+      if (wasEmpty && !empty) {
+        sections.expand(STORAGES);
+      }
+    });
+  }
+
+  private share(sections: AccordionPanel): void {
+    SHARES.forEach((share, index) => {
+      if (share === null) {
+        sections.collapse(index);
+      }
+    });
+    sections.setRelativeSizes(SHARES.map(share => share ?? 0));
+    // One that had no room yet would be opened without any.
+    sections.expansionToggled.connect((_, opened) => {
+      const sizes = sections.relativeSizes();
+      if (!sections.widgets[opened].isHidden && sizes[opened] === 0) {
+        sections.setRelativeSizes(
+          sizes.map((size, index) => (index === opened ? OPENED : size * (1 - OPENED)))
+        );
+      }
+    });
   }
 
   /** The section with the files, whose toolbar the schema fills. */

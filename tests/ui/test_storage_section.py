@@ -36,7 +36,10 @@ def mounted(lab: Lab) -> Iterator[None]:
 
 @pytest.fixture
 def section(panel: Panel) -> Locator:
-    return panel.node.locator(".jp-Storage-section").last
+    section = panel.node.locator(".jp-Storage-section").last
+    if not section.is_visible():
+        panel.node.locator(".lm-AccordionPanel-title").filter(has_text="Storages").click()
+    return section
 
 
 def test_a_yaml_file_is_applied_after_its_plan_was_shown(

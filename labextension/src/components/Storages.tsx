@@ -36,7 +36,8 @@ function content(context: IPanelContext): React.JSX.Element {
   }
   if (storages.mounts.length === 0 && storages.storages.length === 0) {
     return (
-      <div className="jp-Storage-message">
+      // Nothing in it takes the focus, by which the keyboard scrolls it.
+      <div className="jp-Storage-message" tabIndex={0}>
         <p>{trans.__('No storages, and nothing is mounted.')}</p>
         <p>
           {trans.__(
