@@ -130,7 +130,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self._directory,
-                # Its threads pass large buffers on to each other: shared, they take a sixth less.
+                # Its threads pass large buffers on to each other: shared, they take a tenth less.
                 env={"MALLOC_ARENA_MAX": "1", **os.environ},
                 text=True,
                 encoding="utf-8",

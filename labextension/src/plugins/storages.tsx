@@ -140,11 +140,14 @@ export const storagesPlugin: JupyterFrontEndPlugin<void> = {
       StorageCommandIDs.mount,
       trans.__('Mount as Folder…'),
       async () => {
-        const [entry] = browser.selected;
-        const path = entry?.type === 'directory' ? entry.path : browser.path;
+        const path = browser.selected[0]?.path ?? browser.path;
         await mount({ path }, path, nameOf(path) || browser.tier);
       },
-      { icon: folderIcon, enabled: () => browser.tier !== '' && !browser.error }
+      {
+        icon: folderIcon,
+        enabled: () => browser.tier !== '' && !browser.error,
+        visible: () => browser.selected.every(entry => entry.type === 'directory')
+      }
     );
     add(
       StorageCommandIDs.mountStorage,
