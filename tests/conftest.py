@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -68,6 +71,16 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch) 
     for name, value in values.items():
         monkeypatch.setenv(name, str(value))
     return base
+
+
+@pytest.fixture
+def unchanged_process(monkeypatch) -> Iterator[None]:
+    """The command quiets its own process, which must not quiet other tests."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    before = logging.root.manager.disable
+    with warnings.catch_warnings():
+        yield
+    logging.disable(before)
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def storage(directory):
 
 
 @pytest.fixture
-def call(directory, capsys):
+def call(directory, capsys, unchanged_process):
     """Run the command in this process: faster, and the same words."""
     from jupyter_storage.cli import main
     from jupyter_storage.commands.session import session
@@ -67,16 +67,3 @@ def call(directory, capsys):
 
     yield run
     session.close()
-
-
-@pytest.fixture(autouse=True)
-def unchanged_process(monkeypatch):
-    """The command quiets its own process, which must not quiet other tests."""
-    import logging
-    import warnings
-
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    before = logging.root.manager.disable
-    with warnings.catch_warnings():
-        yield
-    logging.disable(before)

@@ -25,7 +25,7 @@ def shared(isolated_environment: Path) -> Path:
 
 
 @pytest.fixture
-def call(shared: Path, capsys):
+def call(shared: Path, capsys, unchanged_process):
     def run(*words: object) -> tuple[int, str, str]:
         status = main(["experiments", *map(str, words)])
         captured = capsys.readouterr()

@@ -87,7 +87,6 @@ def test_files_of_a_web_server_are_listed_and_read(tmp_path):
         ("sftp://host/x", "paramiko"),
         ("webdav://host/x", "webdav4"),
         ("oss://bucket/x", "ossfs"),
-        ("hdfs://host/x", "pyarrow"),
     ],
 )
 def test_a_protocol_whose_package_is_missing_says_which(uri, package, monkeypatch):

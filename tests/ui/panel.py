@@ -20,10 +20,14 @@ class Panel:
         page.goto(f"{url}/lab?reset&token={TOKEN}")
         page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=60_000)
         panel = cls(page)
-        if not panel.node.is_visible():
-            page.get_by_role("tab", name="Storage", exact=True).click()
-        expect(panel.node).to_be_visible()
+        panel.show()
         return panel
+
+    def show(self) -> None:
+        """Bring the panel to the front of its sidebar."""
+        if not self.node.is_visible():
+            self.page.get_by_role("tab", name="Storage", exact=True).click()
+        expect(self.node).to_be_visible()
 
     def clear(self) -> None:
         """Close what earlier tests opened, take their transfers off the list, those that a failed
@@ -51,6 +55,7 @@ class Panel:
               document.querySelector('.jp-Launcher').addEventListener('focus', resolve);
             })"""
         )
+        self.show()
         expect(self.node).to_contain_text("No transfers.")
         self.open_tier("local")
         name = self.grid.get_by_role("columnheader", name="Name")
@@ -67,6 +72,11 @@ class Panel:
         self.tier(name).locator(".jp-Storage-tierButton").click()
         expect(self.grid).to_have_attribute("aria-label", f"Files in {name}:")
         self.settle()
+
+    def focus_rows(self) -> None:
+        """Give the keyboard to the rows, or to the place where they would be."""
+        rows = ".jp-Storage-item[tabindex='0'], [role='rowgroup'][tabindex='0']"
+        self.grid.locator(rows).focus()
 
     def open_directory(self, path: str) -> None:
         """Go to ``tier:a/b`` by clicks, as a person would."""

@@ -116,7 +116,7 @@ def test_everything_by_keyboard(panel: Panel, shared: Path, page: Page):
     panel.open_directory(f"shared:{shared.name}")
     keys = page.keyboard
 
-    panel.grid.locator("[tabindex='0']").first.focus()
+    panel.focus_rows()
     assert panel.grid.locator(".jp-Storage-item[tabindex='0']").count() == 1
     keys.press("ArrowDown")
     expect(panel.focused).to_contain_text("alpha")

@@ -124,7 +124,7 @@ def test_a_secret_is_not_copied_to_everybody_without_a_word(
     panel.row("id_rsa").click()
     page.keyboard.press("ControlOrMeta+c")
     panel.open_directory(f"shared:{shared.name}")
-    panel.grid.locator("[tabindex='0']").first.focus()
+    panel.focus_rows()
     page.keyboard.press("ControlOrMeta+v")
     expect(page.locator(".jp-Dialog")).to_contain_text("looks like a secret")
     panel.dialog_button("Cancel").click()
