@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -26,6 +25,7 @@ from jupyter_storage.stores.azure_client import AzureClient
 from jupyter_storage.stores.azure_writer import AzureWriter, blocks_of
 from jupyter_storage.stores.bodies import Bodies, Confirm
 from jupyter_storage.stores.checksums import Checksum
+from jupyter_storage.stores.deletions import delete_each
 from jupyter_storage.stores.native import Body
 from jupyter_storage.stores.object_store import ObjectStore
 from jupyter_storage.stores.objects import Found, Span
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AzureStore"]
 
-DELETIONS = 8  # requests at once
 _LOOK = 0.5  # seconds between looks at a copy that takes long
 _UNCOMMITTED = "uncommitted"  # a blob has no more than one upload
 
@@ -244,14 +243,7 @@ class AzureStore(ObjectStore):
             self._client.blob(object_key).delete_blob(delete_snapshots="include")
 
     def _delete_objects(self, object_keys: Sequence[str]) -> None:
-        def delete(object_key: str) -> None:
-            # Somebody else may be deleting the same.
-            with suppress(NotFound):
-                self._delete_blob(object_key)
-
-        with ThreadPoolExecutor(DELETIONS) as pool:
-            for _ in pool.map(delete, object_keys):
-                continue
+        delete_each(self._delete_blob, object_keys)
 
     def _copy(
         self,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from azure.storage.blob import (
 
 from jupyter_storage.errors import Unsupported
 from jupyter_storage.stores.azure_identity import AzureIdentity
-from jupyter_storage.stores.cloud_errors import from_answer, from_cloud_error
+from jupyter_storage.stores.cloud_errors import from_answer, said_in_our_words
 from jupyter_storage.stores.native import RETRY, TIMES, Native
 from jupyter_storage.stores.pace import Pace
 from jupyter_storage.stores.wire import Answer, Stop, Wire
@@ -156,16 +156,9 @@ class AzureClient:
             )
             return f"{self.endpoint}/{quote(self.name)}/{quote(object_key, safe='/~')}?{query}"
 
-    @contextmanager
-    def errors(self, key: str) -> Iterator[None]:
+    def errors(self, key: str) -> AbstractContextManager[None]:
         """Turn the libraries' errors into ours."""
-        try:
-            yield
-        except Exception as error:
-            translated = from_cloud_error(error, key=key, bucket=self.name, endpoint=self.endpoint)
-            if translated is error:
-                raise
-            raise translated from error
+        return said_in_our_words(key, self.name, self.endpoint)
 
     def filesystem(self) -> AzureBlobFileSystem:
         """Make a file system for a person's own code."""

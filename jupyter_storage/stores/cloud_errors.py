@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from jupyter_storage.errors import (
@@ -39,6 +40,7 @@ __all__ = [
     "from_code",
     "http_code",
     "root_code",
+    "said_in_our_words",
 ]
 
 _CODES: dict[type[StorageError], tuple[str, tuple[str, ...]]] = {
@@ -191,6 +193,18 @@ _XML_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 
 _NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _INVALID = frozenset({"ParamValidationError", "InvalidEndpointDiscoveryConfigurationError"})
+
+
+@contextmanager
+def said_in_our_words(key: str, bucket: str, endpoint: str) -> Iterator[None]:
+    """Turn what a library raises inside into our errors; ours stay as they are."""
+    try:
+        yield
+    except Exception as error:
+        translated = from_cloud_error(error, key=key, bucket=bucket, endpoint=endpoint)
+        if translated is error:
+            raise
+        raise translated from error
 
 
 def from_cloud_error(error: BaseException, *, key: str, bucket: str, endpoint: str) -> StorageError:

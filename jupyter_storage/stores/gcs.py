@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from jupyter_storage.errors import IsADirectory, NotFound, StorageError, Unsuppo
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.checksums import Checksum
+from jupyter_storage.stores.deletions import delete_each
 from jupyter_storage.stores.gcs_client import GCSClient, object_path
 from jupyter_storage.stores.gcs_writer import GCSWriter, insert
 from jupyter_storage.stores.object_store import ObjectStore
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GCSStore"]
 
-DELETIONS = 8  # requests at once; the service has no deletion of many in one
 
 _DETAILS = {
     "storage_class": "storageClass",
@@ -178,14 +176,10 @@ class GCSStore(ObjectStore):
 
     def _delete_objects(self, object_keys: Sequence[str]) -> None:
         def delete(object_key: str) -> None:
-            # Somebody else may be deleting the same.
-            with suppress(NotFound):
-                path = object_path(self.bucket, object_key)
-                self._client.call("DELETE", path, self._outside(object_key))
+            path = object_path(self.bucket, object_key)
+            self._client.call("DELETE", path, self._outside(object_key))
 
-        with ThreadPoolExecutor(DELETIONS) as pool:
-            for _ in pool.map(delete, object_keys):
-                continue
+        delete_each(delete, object_keys)
 
     def _copy(
         self,

@@ -9,9 +9,9 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -23,8 +23,8 @@ from fsspec.asyn import get_loop, sync
 from gcsfs.core import GCSFileSystem
 from yarl import URL
 
-from jupyter_storage.errors import InvalidRequest, StorageError
-from jupyter_storage.stores.cloud_errors import from_cloud_error
+from jupyter_storage.errors import InvalidRequest
+from jupyter_storage.stores.cloud_errors import said_in_our_words
 from jupyter_storage.stores.store import CHUNK
 
 __all__ = ["Answer", "GCSClient", "ServiceError", "object_path"]
@@ -167,17 +167,9 @@ class GCSClient:
         with self.errors(key):
             return str(self._connected().sign(f"{self.bucket}/{object_key}", expires))
 
-    @contextmanager
-    def errors(self, key: str) -> Iterator[None]:
+    def errors(self, key: str) -> AbstractContextManager[None]:
         """Turn the libraries' errors into ours."""
-        try:
-            yield
-        except StorageError:
-            raise
-        except Exception as error:
-            raise from_cloud_error(
-                error, key=key, bucket=self.bucket, endpoint=self.endpoint
-            ) from error
+        return said_in_our_words(key, self.bucket, self.endpoint)
 
     def filesystem(self) -> GCSFileSystem:
         """Make a file system for a person's own code."""

@@ -7,12 +7,12 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from jupyter_storage.errors import InvalidRequest
-from jupyter_storage.stores.cloud_errors import from_cloud_error
+from jupyter_storage.stores.cloud_errors import said_in_our_words
 from jupyter_storage.stores.native import Native
 from jupyter_storage.stores.pace import Pace
 from jupyter_storage.stores.s3_identity import AMAZON, S3Identity, is_amazon
@@ -127,18 +127,9 @@ class S3Client:
                 )
             )
 
-    @contextmanager
-    def errors(self, key: str) -> Iterator[None]:
+    def errors(self, key: str) -> AbstractContextManager[None]:
         """Turn the libraries' errors into ours."""
-        try:
-            yield
-        except Exception as error:
-            translated = from_cloud_error(
-                error, key=key, bucket=self.bucket, endpoint=self.endpoint
-            )
-            if translated is error:
-                raise
-            raise translated from error
+        return said_in_our_words(key, self.bucket, self.endpoint)
 
     def filesystem(self) -> S3FileSystem:
         """Make a file system for a person's own code."""
