@@ -7,8 +7,15 @@ export function choose(what: 'file' | 'files' | 'folder'): Promise<IDropped[]> {
     input.type = 'file';
     input.multiple = what !== 'file';
     input.webkitdirectory = what === 'folder';
-    input.addEventListener('change', () => resolve(readInput(input.files!)));
-    input.addEventListener('cancel', () => resolve([]));
+    // In the page until there is an answer: what nothing holds, a browser may collect unanswered.
+    input.hidden = true;
+    document.body.append(input);
+    const answer = (files: IDropped[]) => {
+      input.remove();
+      resolve(files);
+    };
+    input.addEventListener('change', () => answer(readInput(input.files!)));
+    input.addEventListener('cancel', () => answer([]));
     input.click();
   });
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ ARGUMENTS = [
     "--disable-gpu",
     "--disable-background-networking",
 ]
+FAILED = pytest.StashKey[bool]()
 # What JupyterLab itself complains of when a notebook is closed while its kernel starts.
 NOISE = ("Could not restore the debugger state", "Canceled future")
 
@@ -29,6 +30,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker("ui")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 @pytest.fixture(scope="package")
@@ -85,11 +96,11 @@ def window(
     if not windows:
         windows.append(Window(browser))
     window = windows[0]
-    failed = request.session.testsfailed
+    request.node.stash[FAILED] = False
     yield window
     complaints = list(window.complaints)
     window.complaints.clear()
-    if complaints or request.session.testsfailed > failed:
+    if complaints or request.node.stash[FAILED]:
         windows.remove(window)
         window.context.close()
     assert complaints == []
@@ -110,8 +121,9 @@ def complaints(request: pytest.FixtureRequest) -> list[str]:
 
 
 @pytest.fixture
-def own_window(browser: sync_api.Browser) -> Iterator[Window]:
+def own_window(browser: sync_api.Browser, lab: Lab) -> Iterator[Window]:
     """A window for one test."""
+    lab.discard_uploads()
     window = Window(browser)
     yield window
     window.context.close()
@@ -129,6 +141,7 @@ def panel(window: Window, lab: Lab, folders: list[Path], request: pytest.Fixture
     """The panel, opened, with nothing else open, and without the folders of earlier tests."""
     if window.panel is None:
         window.panel = Panel.open(window.page, lab.url)
+    lab.discard_uploads()
     window.panel.clear()
     for folder in [folder for folder in folders if folder.name != request.node.name]:
         shutil.rmtree(folder)

@@ -38,13 +38,23 @@ class Lab:
 
     def tier(self, name: str) -> Path:
         """The directory that the server keeps a tier in."""
+        record = json.loads(self._ask("GET", f"tiers/{name}"))
+        return Path(record["path"] or record["uri"].removeprefix("file://"))
+
+    def discard_uploads(self) -> None:
+        """Throw away what tests have left of uploads; a failed one, too, when it is run again."""
+        for upload in json.loads(self._ask("GET", "uploads"))["uploads"]:
+            self._ask("DELETE", f"uploads/{upload['id']}")
+
+    def _ask(self, verb: str, path: str) -> bytes:
         request = urllib.request.Request(
-            f"{self.url}/jupyter-storage/api/v1/tiers/{name}",
+            f"{self.url}/jupyter-storage/api/v1/{path}",
+            method=verb,
             headers={"Authorization": f"token {TOKEN}"},
         )
         with urllib.request.urlopen(request, timeout=10) as response:
-            record = json.load(response)
-        return Path(record["path"] or record["uri"].removeprefix("file://"))
+            body: bytes = response.read()
+        return body
 
 
 def free_port() -> int:

@@ -34,7 +34,9 @@ def _upload(panel: Panel, path: Path) -> Locator:
 
 
 def _begun(upload: Locator) -> None:
-    expect(upload.get_by_role("progressbar")).not_to_have_attribute("aria-valuenow", "0")
+    # Pieces become smaller, with pauses between, until one passes between two cuts.
+    bar = upload.get_by_role("progressbar")
+    expect(bar).not_to_have_attribute("aria-valuenow", "0", timeout=30_000)
 
 
 def test_twenty_cuts_and_a_reload_leave_the_same_bytes(

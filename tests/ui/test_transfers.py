@@ -24,6 +24,8 @@ def _drop(page: Page, paths: list[Path], x: float, y: float) -> None:
 
 
 def _centre(locator: Locator) -> tuple[float, float]:
+    # Where sections are low, a part of their rows is out of sight.
+    locator.scroll_into_view_if_needed()
     box = locator.bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 

@@ -55,20 +55,29 @@ export class Gate {
     this._options.changed();
   }
 
-  /** Try until it works, fails for good, is cancelled, or nothing has moved for long. */
+  /**
+   * Try until it works, fails for good, is cancelled, or nothing has moved for long.
+   *
+   * An action that learns that an earlier try was not in vain calls `moved`.
+   */
   async persist<T>(
-    action: (signal: AbortSignal) => Promise<T>,
+    action: (signal: AbortSignal, moved: () => void) => Promise<T>,
     onCut: () => void = () => undefined,
     isPassing: (error: unknown) => boolean = () => false
   ): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
+    let attempt = 0;
+    const moved = () => {
+      attempt = 1;
+    };
+    for (;;) {
+      attempt += 1;
       await this._paused?.promise;
       if (this._cancelled) {
         throw new Error('cancelled');
       }
       const { signal } = this._controller;
       try {
-        const result = await action(signal);
+        const result = await action(signal, moved);
         this.wait(null);
         return result;
       } catch (error) {

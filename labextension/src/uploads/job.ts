@@ -261,10 +261,15 @@ export class UploadJob {
     const reader = new PieceReader(blob, this._options.pieceSize);
     while (offset < blob.size || !known) {
       await this._gate.persist(
-        async signal => {
+        async (signal, moved) => {
           if (!known) {
-            offset = await transport.offset(upload.id, signal);
+            const arrived = await transport.offset(upload.id, signal);
             known = true;
+            if (arrived > offset) {
+              moved();
+            }
+            offset = arrived;
+            this.count(progress, offset);
           }
           if (offset >= blob.size) {
             return;
