@@ -1,4 +1,4 @@
-"""Requests to S3 with exact keys, through botocore."""
+"""Requests to S3 with exact keys: directly where that is plain, else through botocore."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.stores.cloud_errors import said_in_our_words
 from jupyter_storage.stores.native import Native
 from jupyter_storage.stores.pace import Pace
+from jupyter_storage.stores.s3_direct import Direct, Unsettled
 from jupyter_storage.stores.s3_identity import AMAZON, S3Identity, is_amazon
 from jupyter_storage.stores.s3_listing import read_fast
 from jupyter_storage.stores.s3_native import open_native
@@ -61,13 +62,14 @@ class S3Client:
         self.identity = (self.endpoint, repr(sorted(options.items())))
         self.pace = Pace()
         self.may_take_crc = True
-        self._options = dict(options)
         self._lock = threading.RLock()
         self._connected: Any = None
         self._native: Native | None = None
         self._native_due = 0.0
         self._native_lock = threading.Lock()
         self._wire: Wire | None = None
+        self._asking: Direct | None = None
+        self._misunderstood = False
 
     def call(self, method: str, key: str, **arguments: Any) -> dict[str, Any]:
         """Send one request and wait for its answer.
@@ -82,9 +84,17 @@ class S3Client:
             Of the method; ``Bucket`` is this one unless told.
         """
         with self.errors(key):
+            direct, refused = self._direct(), False
+            if direct is not None and "Bucket" not in arguments:
+                try:
+                    return direct.call(method, key, arguments)
+                except Unsettled as unsettled:
+                    refused = unsettled.refused
             client = self._client()
             more = self._who.additions(client, method)
             answer = getattr(client, method)(**{"Bucket": self.bucket, **more, **arguments})
+            if refused:
+                self._misunderstood = True  # botocore knows how to ask
             return dict(answer)
 
     def read(self, body: Any, size: int = CHUNK) -> bytes:
@@ -102,7 +112,7 @@ class S3Client:
         with self._native_lock:
             if self._native is None and time.monotonic() >= self._native_due:
                 with self.errors(key):
-                    lane = open_native(self._client(), self._who, self.bucket, self._options)
+                    lane = open_native(self._who, self.bucket, *self._place())
                 if lane is not None and lane.answers(object_key):
                     self._native = lane
                 else:
@@ -113,10 +123,15 @@ class S3Client:
         """Give connections that parts are sent over; None where only botocore's will do."""
         if self.native(key, object_key) is None:
             return None
-        with self._lock:
-            if self._wire is None:
-                self._wire = Wire(self._client().meta.endpoint_url, os.environ.get("AWS_CA_BUNDLE"))
-            return self._wire if self._wire.is_direct else None
+        wire = self._connections()
+        return wire if wire.is_direct else None
+
+    def address(self, key: str, expires: int, **arguments: Any) -> str:
+        """Make a URL to which a part of an upload is put."""
+        direct = self._direct()
+        if direct is not None:
+            return direct.address(arguments, expires)
+        return self.presign(key, "upload_part", expires, **arguments)
 
     def presign(self, key: str, method: str, expires: int, **arguments: Any) -> str:
         """Make a URL that carries its own permission for ``expires`` seconds."""
@@ -139,11 +154,38 @@ class S3Client:
         """Close the connections; the next request opens new ones."""
         with self._lock:
             client, self._connected = self._connected, None
-            wire, self._wire = self._wire, None
+            wire, self._wire, self._asking = self._wire, None, None
         if client is not None:
             client.close()
         if wire is not None:
             wire.close()
+
+    def _direct(self) -> Direct | None:
+        """Give what asks without botocore; None where that cannot be."""
+        with self._lock:
+            if self._misunderstood:
+                return None
+            if self._asking is None:
+                who = self._who.plain()
+                if who is None or not self._connections().is_direct:
+                    self._misunderstood = True
+                    return None
+                self._asking = Direct(who, self.bucket, self._connections())
+            return self._asking
+
+    def _connections(self) -> Wire:
+        with self._lock:
+            if self._wire is None:
+                self._wire = Wire(self._place()[0], os.environ.get("AWS_CA_BUNDLE"))
+            return self._wire
+
+    def _place(self) -> tuple[str, str]:
+        """Endpoint and region."""
+        who = self._who.plain()
+        if who is not None:
+            return who.endpoint, who.region
+        meta = self._client().meta
+        return meta.endpoint_url, meta.region_name or "us-east-1"
 
     def _client(self) -> Any:
         with self._lock:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from botocore import UNSIGNED, xform_name
-from botocore.config import Config
-from botocore.exceptions import NoCredentialsError
-from botocore.session import Session
-
 from jupyter_storage.errors import CredentialsMissing, InvalidRequest
+from jupyter_storage.stores.s3_plain import Plain, plain_identity
 
+# botocore is imported where it is needed: it takes half a second of the processor.
 if TYPE_CHECKING:
+    from botocore.session import Session
     from s3fs import S3FileSystem
 
 __all__ = ["AMAZON", "S3Identity", "is_amazon"]
@@ -33,6 +32,19 @@ _CONFIG: dict[str, Any] = {
     "request_checksum_calculation": "when_required",
     "response_checksum_validation": "when_required",
 }
+# With any other option, a request may need what only botocore knows.
+_KNOWN = frozenset(
+    {
+        "access_key_env",
+        "anonymous",
+        "endpoint_url",
+        "profile",
+        "region",
+        "secret_key_env",
+        "session_token_env",
+    }
+)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REFRESH = timedelta(minutes=5)  # botocore renews what expires; so often it is asked again
 _SECRETS = {
     "access_key_env": "key",
@@ -55,6 +67,8 @@ class S3Identity:
     endpoint : str
         Where the service is, if it is not Amazon's; else empty.
     anonymous : bool
+    is_ordinary : bool
+        Whether others than botocore know all that a request to this bucket needs.
 
     Raises
     ------
@@ -71,9 +85,38 @@ class S3Identity:
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._additions: dict[str, dict[str, Any]] = {}
+        self.is_ordinary = (
+            _KNOWN.issuperset(options)
+            and _BUCKET.fullmatch(bucket) is not None
+            and not bucket.endswith("--x-s3")
+        )
+        self._plain: tuple[Plain | None] | None = None
+
+    def plain(self) -> Plain | None:
+        """Who one is, where that takes no more than to read it."""
+        with self._lock:
+            if self._plain is None:
+                self._plain = (self._read(),)
+            return self._plain[0]
+
+    def _read(self) -> Plain | None:
+        if not self.is_ordinary:
+            return None
+        told = self._arguments
+        key, secret, token = (str(told.get(name) or "") for name in ("key", "secret", "token"))
+        return plain_identity(
+            endpoint=self.endpoint,
+            region=str(told.get("client_kwargs", {}).get("region_name") or ""),
+            profile=told.get("profile"),
+            keys=(key, secret, token) if key else None,
+            anonymous=self.anonymous,
+        )
 
     def connect(self) -> Any:
         """Make botocore's client."""
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
         config = {**_CONFIG, **self._arguments.get("config_kwargs", {})}
         if self.anonymous:
             config["signature_version"] = UNSIGNED
@@ -96,6 +139,8 @@ class S3Identity:
         if not more:
             return more
         if method not in self._additions:
+            from botocore import xform_name
+
             model = client.meta.service_model
             names = {xform_name(name): name for name in model.operation_names}
             members = model.operation_model(names[method]).input_shape.members
@@ -104,10 +149,16 @@ class S3Identity:
 
     def credentials(self) -> dict[str, Any]:
         """What signs requests now, as obstore wants it."""
-        found = self._opened().get_credentials()
-        if found is None:
-            raise NoCredentialsError
-        key, secret, token, *_ = found.get_frozen_credentials()
+        plain = self.plain()
+        if plain is not None:
+            key, secret, token = plain.access_key, plain.secret_key, plain.token or None
+        else:
+            found = self._opened().get_credentials()
+            if found is None:
+                from botocore.exceptions import NoCredentialsError
+
+                raise NoCredentialsError
+            key, secret, token, *_ = found.get_frozen_credentials()
         return {
             "access_key_id": key,
             "secret_access_key": secret,
@@ -131,6 +182,8 @@ class S3Identity:
     def _opened(self) -> Session:
         with self._lock:
             if self._session is None:
+                from botocore.session import Session
+
                 session = Session(profile=self._arguments.get("profile"))
                 if self._arguments.get("key"):
                     session.set_credentials(

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 from jupyter_storage.stores.objects import Found
 
-__all__ = ["listed", "read_fast"]
+__all__ = ["answered", "listed", "read_fast"]
 
 _FIELD = "jupyter-storage-listing"
 
@@ -25,9 +25,16 @@ def read_fast(
     """Read the body of an answer to ListObjectsV2, and leave botocore nothing to read."""
     if response_dict["status_code"] != 200:
         return
-    root = fromstring(response_dict["body"])  # noqa: S314  expat expands no entities of others
-    customized_response_dict[_FIELD] = _read(root)
+    customized_response_dict.update(answered(response_dict["body"]))
     response_dict["body"] = b"<ListBucketResult/>"
+
+
+def answered(body: bytes) -> dict[str, Any]:
+    """Read the body of an answer for :func:`listed`."""
+    root = fromstring(body)  # noqa: S314  expat expands no entities of others
+    if not root.tag.endswith("ListBucketResult"):
+        raise ValueError(root.tag)
+    return {_FIELD: _read(root)}
 
 
 def listed(answer: dict[str, Any]) -> tuple[Sequence[Found], str | None]:

@@ -201,7 +201,7 @@ class S3Writer(PartWriter):
         if wire is None:
             body = b"".join(part.pieces)
             return str(self._client.call("upload_part", self._key, Body=body, **arguments)["ETag"])
-        url = self._client.presign(self._key, "upload_part", SIGNED, **arguments)
+        url = self._client.address(self._key, SIGNED, **arguments)
         with self._client.errors(self._key):
             answer = wire.put(url, headers, part.pieces, self._stop)
         if answer.status != 200:
