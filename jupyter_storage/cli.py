@@ -178,14 +178,12 @@ def _show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
 
 
 def _stream_text(stream: Stream) -> None:
-    records = stream.records()
-    coloured = _coloured()
     line = stream.line
     if line is not None:
-        _print_lines(
-            _colour(line(record), record) if coloured else line(record) for record in records
-        )
+        coloured = _coloured()
+        _print_lines(_colour(line(row), row) if coloured else line(row) for row in stream.rows)
         return
+    records = stream.records()
     sizes: list[int] = []
     while block := list(islice(records, BLOCK)):
         if not sizes:
@@ -228,10 +226,11 @@ def _coloured() -> bool:
     return sys.stdout.isatty() and not plain
 
 
-def _colour(line: str, record: Record) -> str:
-    if record.get("type") == "directory":
+def _colour(line: str, row: Any) -> str:
+    kind = getattr(row, "type", None)
+    if kind == "directory":
         return f"\x1b[1;34m{line}\x1b[0m"
-    if record.get("type") == "symlink":
+    if kind == "symlink":
         return f"\x1b[36m{line}\x1b[0m"
     return line
 

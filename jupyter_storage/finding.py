@@ -62,7 +62,11 @@ def with_directories(top: str, entries: Iterator[Entry]) -> Iterator[Entry]:
     """
     # One branch of the tree is remembered, not every directory: entries come in order of the key.
     branch: list[str] = []
+    parent: str | None = None
     for entry in entries:
+        if not entry.is_directory and entry.path.rpartition("/")[0] == parent:
+            yield entry  # as most: a file next to the one before
+            continue
         above = directories_between(top, entry)
         known = 0
         while known < min(len(branch), len(above)) and branch[known] == above[known]:
@@ -71,6 +75,7 @@ def with_directories(top: str, entries: Iterator[Entry]) -> Iterator[Entry]:
             if directory != entry.path:
                 yield Entry(directory, basename(directory), "directory")
         branch = above
+        parent = entry.path if entry.is_directory else entry.path.rpartition("/")[0]
         yield entry
 
 

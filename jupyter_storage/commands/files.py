@@ -31,18 +31,18 @@ ENTRY_COLUMNS = (
 )
 
 
-def name_line(record: Record) -> str:
+def name_line(record: Entry) -> str:
     """Write an entry as its name, a directory with a slash."""
     return clean(record.name) + ("/" if record.type == "directory" else "")
 
 
-def path_line(record: Record) -> str:
+def path_line(record: Entry) -> str:
     """Write an entry as its path, a directory with a slash."""
     slash = record.type == "directory" and not record.path.endswith(("/", ":"))
     return clean(record.path) + ("/" if slash else "")
 
 
-def long_line(record: Record, name: str) -> str:
+def long_line(record: Entry, name: str) -> str:
     """Write an entry as its type, size, time and name."""
     link = f" -> {clean(record.link)}" if record.link else ""
     kind = {"directory": "d", "symlink": "l"}.get(record.type, "-")
@@ -71,7 +71,7 @@ def _ls(arguments: argparse.Namespace, context: Context) -> Outcome:
         # A single path that is wrong is the command's own failure.
         return Outcome(None, 1, tuple(failures), len(failures))
 
-    def line(record: Record) -> str:
+    def line(record: Entry) -> str:
         name = path_line(record) if whole else name_line(record)
         return long_line(record, name) if arguments.long else name
 

@@ -81,6 +81,8 @@ def human_time(time: datetime | None) -> str:
 
 def clean(text: str) -> str:
     """Make control characters visible: a name must not move the cursor or turn the line round."""
+    if text.isascii() and text.isprintable():
+        return text
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 

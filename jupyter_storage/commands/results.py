@@ -155,12 +155,12 @@ class Stream:
         Of dataclass instances or mappings.
     columns : tuple of rendering.Column
     line : callable, optional
-        Writes one record for a shell; as a row of a table unless given.
+        Writes one of the rows for a shell; as a row of a table unless given.
     """
 
     rows: Iterator[Any]
     columns: tuple[rendering.Column, ...]
-    line: Callable[[Record], str] | None = None
+    line: Callable[[Any], str] | None = None
 
     def records(self) -> Iterator[Record]:
         """Yield the records as they come."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from jupyter_storage.commands.command import Command, Context, refuse
 from jupyter_storage.commands.rendering import Column, clean, human_size, plural
-from jupyter_storage.commands.results import Outcome, Record, Stream
+from jupyter_storage.commands.results import Outcome, Stream
 from jupyter_storage.commands.transfers import add_common, add_moving, follow
 from jupyter_storage.records import Failure, SyncChange
 from jupyter_storage.transfers.plan import SKIPPED
@@ -172,7 +172,7 @@ def _shown(found: Iterator[SyncChange | Failure], context: Context) -> Iterator[
     context.face.note(totals.text())
 
 
-def _line(record: Record) -> str:
+def _line(record: SyncChange) -> str:
     line = f"{_MARKS[record.action]} {human_size(record.size):>9}  {clean(record.path)}"
     return f"{line} (from {clean(record.origin)})" if record.origin else line
 

@@ -321,4 +321,13 @@ class _NamedWriter(Writer):
 
 def relabel(entry: Entry, place: Place) -> Entry:
     """Describe a file by the path that the caller knows."""
-    return replace(entry, path=place.label + entry.path, name=entry.name or place.at("").name)
+    # Of each line of a listing one is made: dataclasses.replace takes ten times as long.
+    return Entry(
+        place.label + entry.path,
+        entry.name or place.at("").name,
+        entry.type,
+        entry.size,
+        entry.modified,
+        entry.checksum,
+        entry.link,
+    )

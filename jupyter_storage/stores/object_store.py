@@ -144,14 +144,14 @@ class ObjectStore(Store):
         return Page(tuple(entries), more)
 
     def walk(self, key: str = "") -> Iterator[Entry]:
-        base = self._base(key)
+        start, above = len(self._base(key)), f"{key}/" if key else ""
         empty = True
         for item in self._all(key):
             empty = False
-            relative = item.key[len(base) :]
+            relative = item.key[start:]
             child = visible(relative)
             if child is not None:
-                yield entry_of(join(key, child), relative.endswith("/"), item)
+                yield entry_of(above + child, relative[-1] == "/", item)
         if empty and key:
             self._refuse_listing(key)
 

@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from jupyter_storage.errors import InvalidPath
-from jupyter_storage.paths import basename, clean_key
+from jupyter_storage.paths import clean_key
 from jupyter_storage.records import Entry
 
 __all__ = ["Found", "Span", "entry_of", "visible"]
+
+
+_SHORT = 255  # characters of a key that is surely not too long
 
 
 class Found(NamedTuple):
@@ -46,9 +49,10 @@ class Span(NamedTuple):
 
 def entry_of(key: str, directory: bool, item: Found) -> Entry:
     """Describe what was listed."""
+    name = key.rpartition("/")[2]
     if directory:
-        return Entry(key, basename(key), "directory")
-    return Entry(key, basename(key), "file", item.size, item.modified, item.checksum)
+        return Entry(key, name, "directory")
+    return Entry(key, name, "file", item.size, item.modified, item.checksum)
 
 
 def visible(relative: str) -> str | None:
@@ -57,6 +61,16 @@ def visible(relative: str) -> str | None:
     Buckets hold keys that are no paths (``a//b``, ``../c``), written by other programs. They are
     left alone; so is the marker of the directory itself.
     """
+    if (
+        relative
+        and relative[0] not in "./"
+        and relative[-1] != "/"
+        and "//" not in relative
+        and "/." not in relative
+        and "\0" not in relative
+        and len(relative) <= _SHORT
+    ):
+        return relative  # as nearly all are
     key = relative.removesuffix("/")
     try:
         return key if key and clean_key(key) == key else None

@@ -57,18 +57,17 @@ class RetryingStore(ForwardingStore):
     def walk(self, key: str = "") -> Iterator[Entry]:
         # A walk comes in the same order each time: what was yielded before is passed over.
         patience = _Patience(self._tries, self._pause, self._budget)
-        done: str | None = None
+        done: Entry | None = None
         while True:
             skipping = done is not None
             try:
                 for entry in self.inner.walk(key):
-                    mark = f"{entry.path}/{entry.type}"
-                    if skipping:
-                        skipping = mark != done
+                    if done is not None and skipping:
+                        skipping = (entry.path, entry.type) != (done.path, done.type)
                         continue
-                    done = mark
+                    done = entry
                     yield entry
-                    patience.reset()
+                    patience.moved = True
             except StorageError as error:
                 patience.wait_or_raise(error)
             else:
@@ -144,7 +143,13 @@ class RetryingStore(ForwardingStore):
 
 
 class _Patience:
-    """How often and how long one verb is tried again."""
+    """How often and how long one verb is tried again.
+
+    Attributes
+    ----------
+    moved : bool
+        Whether something went well since the last error: then it begins anew.
+    """
 
     def __init__(self, tries: int, pause: float, budget: float) -> None:
         self._tries, self._pause, self._budget = tries, pause, budget
@@ -154,9 +159,12 @@ class _Patience:
         """Begin anew, after something went well."""
         self._left, self._next = self._tries - 1, self._pause
         self._until = time.monotonic() + self._budget
+        self.moved = False
 
     def wait_or_raise(self, error: StorageError) -> None:
         """Wait before the next try, or raise the error if there is none."""
+        if self.moved:
+            self.reset()
         pause = jittered(self._next)
         if not error.retryable or not self._left or time.monotonic() + pause > self._until:
             raise error
