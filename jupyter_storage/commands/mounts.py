@@ -6,12 +6,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from jupyter_storage.commands.command import Command, Context, refuse
+from jupyter_storage.commands.command import Command, Context, positive, refuse
 from jupyter_storage.commands.rendering import Column, plural
 from jupyter_storage.commands.results import Outcome, Record, Table
+from jupyter_storage.commands.transfers import follow
 from jupyter_storage.records import MountRecord
 
-__all__ = ["COMMANDS", "MOUNT_COLUMNS"]
+__all__ = ["COMMANDS", "MOUNT_COLUMNS", "add_copy", "check_every"]
 
 MOUNT_COLUMNS = (
     Column("target", "target"),
@@ -37,8 +38,30 @@ def _configure_mount(parser: argparse.ArgumentParser) -> None:
         help="built-in, rclone, mountpoint-s3, gcsfuse or s3fs; else one is chosen",
     )
 
+    add_copy(parser, "fetch a copy in place of a mount; 'flush' brings its changes back")
+
+
+def add_copy(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add the options of copies that stand in for mounts."""
+    parser.add_argument("--copy", action="store_true", help=text)
+    parser.add_argument(
+        "--every",
+        metavar="SECONDS",
+        type=positive,
+        help="with --copy: bring its changes back by itself, this often",
+    )
+
+
+def check_every(arguments: argparse.Namespace) -> None:
+    """See that what is said of copies is said with --copy."""
+    if arguments.every and not arguments.copy:
+        raise refuse("--every is for copies alone", "Add --copy, or leave it out.")
+
 
 def _mount(arguments: argparse.Namespace, context: Context) -> Outcome:
+    check_every(arguments)
+    if arguments.copy:
+        return _mount_copy(arguments, context)
     record = context.service().mount(
         arguments.path,
         Path(arguments.target).expanduser(),
@@ -48,6 +71,23 @@ def _mount(arguments: argparse.Namespace, context: Context) -> Outcome:
     )
     text = f"{record.uri} is mounted at {record.target} ({record.mounter}: {record.reason})"
     return Outcome(Record(record, text=text))
+
+
+def _mount_copy(arguments: argparse.Namespace, context: Context) -> Outcome:
+    if arguments.cached or arguments.mounter:
+        raise refuse(
+            "A copy has no mounter, and nothing to cache", "Leave out --cached, --mounter."
+        )
+    service = context.service()
+    target = Path(arguments.target).expanduser()
+    return follow(
+        service,
+        lambda: service.mount_copy(
+            arguments.path, target, read_only=arguments.read_only, every=arguments.every
+        ),
+        "Fetching",
+        context,
+    )
 
 
 def _configure_unmount(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +118,9 @@ def _unmount(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _configure_mounts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--repair", action="store_true", help="bring back those that are dead or missing"
+        "--repair",
+        action="store_true",
+        help="bring back those that are dead or missing, and fetch what copies lack",
     )
 
 
@@ -97,7 +139,7 @@ def _flush(arguments: argparse.Namespace, context: Context) -> Outcome:
     mounts = context.service().mounts
     targets = arguments.target or [record.target for record in mounts.all()]
     files = sum(mounts.flush(Path(target).expanduser()) for target in targets)
-    text = f"All is uploaded; {plural(files, 'file')} had to be waited for"
+    text = f"All is uploaded: {plural(files, 'file')}"
     return Outcome(Record({"flushed": targets, "files": files}, text=text))
 
 
@@ -108,12 +150,18 @@ COMMANDS = (
         (
             ("mount s3://bucket/data ~/data", "read and write as if it were files"),
             ("mount --read-only artifacts:datasets ~/datasets", "a part of a tier"),
+            ("mount --copy --every 60 s3://bucket/data ~/data", "where nothing can be mounted"),
         ),
         _configure_mount,
         _mount,
         "path",
         "Files are read as they are needed, and written as wholes: from their beginning to their\n"
-        "end, there for everybody when they are closed. Nothing can be appended or changed inside.",
+        "end, there for everybody when they are closed. Nothing can be appended, or changed "
+        "inside.\n"
+        "\n"
+        "With --copy, all is fetched now. What you change stays here until 'flush', 'unmount' or\n"
+        "--every brings it back. Nothing is deleted in the bucket, and what others changed there\n"
+        "meanwhile is not replaced. The same command again fetches what is new.",
     ),
     Command(
         "unmount",
@@ -125,7 +173,7 @@ COMMANDS = (
     ),
     Command(
         "flush",
-        "Wait until all that was written to cached mounts is in the bucket",
+        "See that all that was written to cached mounts and copies is in the bucket",
         (("flush ~/data", "before the machine is given back"),),
         _configure_flush,
         _flush,
@@ -136,7 +184,7 @@ COMMANDS = (
         "List the mounts, and whether they work",
         (
             ("mounts", "all of them"),
-            ("mounts --repair", "bring back those that do not work"),
+            ("mounts --repair", "bring back those that do not work, and fetch what copies lack"),
         ),
         _configure_mounts,
         _mounts,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_storage.commands.command import Command, Context, positive, refuse
 from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
+from jupyter_storage.commands.mounts import add_copy, check_every
 from jupyter_storage.commands.rendering import Column, human_size, plural
 from jupyter_storage.commands.results import Outcome, Record, Stream, Table
 from jupyter_storage.commands.transfers import follow
@@ -51,17 +52,19 @@ def _configure_apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 8"
     )
+    add_copy(parser, "fetch copies in place of mounts; 'flush' brings their changes back")
 
 
 def _apply(arguments: argparse.Namespace, context: Context) -> Outcome:
     from jupyter_storage.storages.document import load
 
+    check_every(arguments)
     service = context.service(concurrency=arguments.jobs)
     document = load(arguments.file)
     under = None if arguments.under is None else Path(arguments.under).expanduser()
     if arguments.down:
         return _down(document, under, arguments, context)
-    plan = service.plan_document(document, under=under)
+    plan = service.plan_document(document, under=under, copied=arguments.copy)
     if arguments.dry_run:
         return Outcome(Record(plan, text=_written(plan)))
     context.face.note(_written(plan))
@@ -73,7 +76,13 @@ def _apply(arguments: argparse.Namespace, context: Context) -> Outcome:
     command = f"{context.face.program} apply {arguments.file}"
     return follow(
         service,
-        lambda: service.apply_document(document, command=command, under=under),
+        lambda: service.apply_document(
+            document,
+            command=command,
+            under=under,
+            copied=arguments.copy,
+            every=arguments.every,
+        ),
         "Applying",
         context,
     )

@@ -12,10 +12,15 @@ from jupyter_storage.errors import Unsupported
 from jupyter_storage.mounts.programs import PROGRAMS, Program
 from jupyter_storage.paths import split_uri
 
-__all__ = ["BUILT_IN", "DEVICE", "choose"]
+__all__ = ["BUILT_IN", "DEVICE", "choose", "why_not"]
 
 DEVICE = Path("/dev/fuse")
 BUILT_IN = "built-in"
+
+_COPY = (
+    "A copy can stand in for the mount: add --copy. 'jupyter storage flush' brings back what is "
+    "changed in it; what 'mode: COPY' fetches stays here, unless 'sync' brings it back."
+)
 
 
 def choose(
@@ -52,7 +57,7 @@ def choose(
         raise Unsupported(
             f"Nothing can be mounted here: {device}",
             path=target,
-            hint="Use 'mode: COPY', and bring results back with 'jupyter storage sync'.",
+            hint=_COPY,
         )
     if wanted is not None and wanted != BUILT_IN:
         return _wanted(target, uri, cached, wanted)
@@ -66,8 +71,13 @@ def choose(
     raise Unsupported(
         f"Nothing can be mounted here: {missing}",
         path=target,
-        hint="Install it, or use 'mode: COPY', and bring results back with 'jupyter storage sync'.",
+        hint=f"Install it. {_COPY}",
     )
+
+
+def why_not() -> str:
+    """Say why nothing can be mounted here; that a person asked, where something can."""
+    return _missing_device() or _missing_library() or "it was asked for"
 
 
 def _wanted(target: str, uri: str, cached: bool, wanted: str) -> tuple[str, str]:

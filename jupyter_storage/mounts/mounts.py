@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jupyter_storage.errors import (
     AlreadyExists,
     Conflict,
     NotFound,
     StorageError,
-    Unreachable,
     os_errors,
 )
-from jupyter_storage.mounts.cache import Pending, cache_directory, pending
-from jupyter_storage.mounts.mounters import choose
-from jupyter_storage.mounts.requests import FAILED, LOG, PIDS, STOP, Request, directory_of, put
+from jupyter_storage.mounts.cache import Pending
+from jupyter_storage.mounts.copies import Copy
+from jupyter_storage.mounts.mounters import choose, why_not
+from jupyter_storage.mounts.processes import is_alive, pids, send, start
+from jupyter_storage.mounts.requests import FAILED, STOP, Request, directory_of
+from jupyter_storage.mounts.states import describe, reason, waiting
 from jupyter_storage.mounts.table import answers, detach, is_mounted
 from jupyter_storage.records import MountRecord
+from jupyter_storage.transfers.progress import Meter
 
 __all__ = ["Mounts"]
 
 PATIENCE = 30.0  # seconds until a mount must be there, or gone
 GRACE = 1.0  # seconds after which a process that has nothing to serve any more is told to end
 FORCED_PATIENCE = 2.0  # the same, where what is under way is given up
-ANSWER = 5.0  # seconds in which a mount that works answers
 TICK = 0.05
-NAMED = 20  # files that are named where many are not uploaded
 SIDE_BY_SIDE = 8  # mounts that are looked at together: one that hangs takes seconds
 
 
@@ -94,15 +93,20 @@ class Mounts:
             mode = "MOUNT_CACHED" if cached else "MOUNT"
             if (there.uri, there.mode, there.read_only) == (uri, mode, read_only):
                 return there
-            raise AlreadyExists(
-                f"{there.uri} is mounted there as {there.mode}",
-                path=path,
-                hint=f"Unmount it first: jupyter storage unmount {path}.",
-            )
-        mounter, reason = choose(path, uri, cached=cached and not read_only, wanted=mounter)
+            raise _taken(there)
+        mounter, why = choose(path, uri, cached=cached and not read_only, wanted=mounter)
         _prepare(path)
         created = datetime.now(timezone.utc).isoformat()
-        request = Request(path, uri, dict(options), read_only, cached, mounter, reason, created)
+        request = Request(
+            path,
+            uri,
+            dict(options),
+            read_only,
+            cached,
+            mounter=mounter,
+            reason=why,
+            created=created,
+        )
         directory = directory_of(self._state, path)
         (directory / STOP).unlink(missing_ok=True)
         (directory / FAILED).unlink(missing_ok=True)
@@ -113,13 +117,71 @@ class Mounts:
             if not self.pending(target):
                 shutil.rmtree(directory, ignore_errors=True)
             raise
-        return _record(directory, request)
+        return describe(directory, request)
+
+    def copy(
+        self,
+        target: Path,
+        uri: str,
+        options: Mapping[str, Any],
+        *,
+        read_only: bool = False,
+        every: float | None = None,
+        meter: Meter,
+        cancel: threading.Event,
+    ) -> None:
+        """Fetch a copy in place of a mount; where there is one already, what it lacks.
+
+        :meth:`flush` brings back what is changed in it.
+
+        Parameters
+        ----------
+        target : Path
+            As for :meth:`mount`.
+        uri : str
+        options : mapping
+        read_only : bool
+            Whether nothing is ever brought back.
+        every : float, optional
+            Seconds between two times that it is brought back by itself; 0 for never. As before
+            unless given.
+        meter : Meter
+        cancel : threading.Event
+        """
+        path = os.path.realpath(target)
+        directory = directory_of(self._state, path)
+        before = self._request(target)
+        if before is None:
+            _prepare(path)
+        elif not before.copied or before.uri != uri:
+            raise _taken(describe(directory, before))
+        created = datetime.now(timezone.utc).isoformat() if before is None else before.created
+        request = Request(
+            path,
+            uri,
+            dict(options),
+            read_only,
+            copied=True,
+            every=every if every is not None else before.every if before else 0.0,
+            mounter="copy",
+            reason=why_not(),
+            created=created,
+        )
+        (directory / STOP).unlink(missing_ok=True)
+        request.write(directory)
+        try:
+            Copy(directory, request).fetch(meter, cancel)
+        except StorageError:
+            if before is None and not os.listdir(path):
+                shutil.rmtree(directory, ignore_errors=True)
+            raise
+        self._start_copying(directory, request)
 
     def mounted(self, target: Path) -> MountRecord | None:
         """What of ours is mounted there and alive."""
         directory = directory_of(self._state, os.path.realpath(target))
         try:
-            record = _record(directory, Request.read(directory))
+            record = describe(directory, Request.read(directory))
         except (OSError, ValueError):
             return None
         return record if record.state == "ok" else None
@@ -128,7 +190,7 @@ class Mounts:
         """List the mounts that should be, each as it is now."""
         requests = self._requests()
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            return list(pool.map(lambda each: _record(*each), requests))
+            return list(pool.map(lambda each: describe(*each), requests))
 
     def get(self, identifier: str) -> MountRecord:
         """Describe one.
@@ -139,16 +201,14 @@ class Mounts:
         """
         for directory, request in self._requests():
             if directory.name == identifier:
-                return _record(directory, request)
+                return describe(directory, request)
         raise NotFound("There is no such mount", path=identifier, hint="It may be unmounted.")
 
     def pending(self, target: Path) -> list[Pending]:
         """List what was written there and is not uploaded yet."""
         directory = directory_of(self._state, os.path.realpath(target))
-        try:
-            return pending(cache_directory(directory, Request.read(directory).uri))
-        except (OSError, ValueError):
-            return []
+        request = self._request(target)
+        return [] if request is None else waiting(directory, request)
 
     def flush(self, target: Path, *, patience: float = 60.0) -> int:
         """Wait until all that was written there is uploaded.
@@ -169,6 +229,9 @@ class Mounts:
         Conflict
             If nothing arrives any more, with the files that are missing.
         """
+        request = self._request(target)
+        if request is not None and request.copied:
+            return Copy(directory_of(self._state, request.target), request).bring_back()
         waiting = {each.journal for each in self.pending(target)}
         number = len(waiting)
         until = time.monotonic() + patience
@@ -200,13 +263,19 @@ class Mounts:
             self.flush(target)
         path = os.path.realpath(target)
         directory = directory_of(self._state, path)
-        if not (directory / STOP).parent.exists():
+        if not directory.exists():
             return
         (directory / STOP).touch()
+        request = self._request(target)
+        if request is not None and request.copied:
+            # All that it is for was done. What is there stays.
+            send(directory, path, signal.SIGTERM, ("supervisor",))
+            shutil.rmtree(directory, ignore_errors=True)
+            return
         began = time.monotonic()
         told = False
         # What was written has arrived when the processes have ended.
-        while is_mounted(path) or any(_is_alive(pid, path) for pid in _pids(directory).values()):
+        while is_mounted(path) or any(is_alive(pid, path) for pid in pids(directory).values()):
             reason = detach(path, lazily=force) if is_mounted(path) else None
             if reason is not None:
                 (directory / STOP).unlink(missing_ok=True)
@@ -221,12 +290,12 @@ class Mounts:
                 break
             if waited > GRACE and not told:
                 # A container or a browser that was started meanwhile has the mount, too.
-                _signal(directory, path, signal.SIGTERM, ("mounter",))
+                send(directory, path, signal.SIGTERM, ("mounter",))
                 told = True
             time.sleep(TICK)
         if force:
             # They go on as long as somebody has a file open.
-            _signal(directory, path, signal.SIGKILL, ("supervisor", "mounter"))
+            send(directory, path, signal.SIGKILL, ("supervisor", "mounter"))
         left = self.pending(target)
         if left and not force:
             # They are kept, and uploaded when the same is mounted there again.
@@ -236,14 +305,21 @@ class Mounts:
     def reconcile(self) -> list[MountRecord]:
         """Bring back what should be mounted: adopt what lives, detach what is dead.
 
-        For the start of a server, after a machine or a process was stopped.
+        For the start of a server, after a machine or a process was stopped. Copies get what they
+        lack.
         """
-        for directory, request in self._requests():
+        # Those that take long come last.
+        for directory, request in sorted(self._requests(), key=lambda each: each[1].copied):
             if (directory / STOP).exists():
                 # Somebody was unmounting it.
                 with suppress(StorageError):
                     self.unmount(Path(request.target))
-            elif not _is_alive(_pids(directory).get("supervisor"), request.target):
+            elif request.copied:
+                with suppress(StorageError):
+                    Copy(directory, request).fetch(Meter(), threading.Event())
+                if not is_alive(pids(directory).get("supervisor"), request.target):
+                    self._start_copying(directory, request)
+            elif not is_alive(pids(directory).get("supervisor"), request.target):
                 with suppress(StorageError):
                     self._start(directory, request)
         return self.all()
@@ -255,19 +331,21 @@ class Mounts:
                 found.append((directory, Request.read(directory)))
         return sorted(found, key=lambda each: each[1].created)
 
+    def _request(self, target: Path) -> Request | None:
+        try:
+            return Request.read(directory_of(self._state, os.path.realpath(target)))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _start_copying(self, directory: Path, request: Request) -> None:
+        # One that lives may know of another time.
+        send(directory, request.target, signal.SIGTERM, ("supervisor",))
+        if request.every:
+            process = start("jupyter_storage.mounts.copying", directory)
+            process.returncode = 0  # nobody waits for it here
+
     def _start(self, directory: Path, request: Request) -> None:
-        command = [sys.executable, "-m", "jupyter_storage.mounts.supervisor", str(directory)]
-        with (directory / LOG).open("ab") as log:
-            # It outlives this process, and Ctrl-C is not meant for it.
-            supervisor = subprocess.Popen(  # noqa: S603  words of our own
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,
-            )
-        put(directory / PIDS, {**_pids(directory), "supervisor": supervisor.pid})
+        supervisor = start("jupyter_storage.mounts.supervisor", directory)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             # In this order: what is left of a dead one may be detached between the two.
@@ -278,7 +356,7 @@ class Mounts:
             if supervisor.poll() is not None:
                 break
             time.sleep(TICK)
-        error = _reason(directory, request)
+        error = reason(directory, request)
         if supervisor.poll() is None:
             supervisor.terminate()
             supervisor.wait()
@@ -313,67 +391,9 @@ def _prepare(path: str) -> None:
             )
 
 
-def _record(directory: Path, request: Request) -> MountRecord:
-    left = pending(cache_directory(directory, request.uri))
-    return MountRecord(
-        id=directory.name,
-        target=request.target,
-        uri=request.uri,
-        mode="MOUNT_CACHED" if request.cached else "MOUNT",
-        mounter=request.mounter,
-        reason=request.reason,
-        state=_state(request.target),
-        pending=len(left),
-        waiting=tuple(each.key for each in left[:NAMED]),
-        created=datetime.fromisoformat(request.created),
-        read_only=request.read_only,
+def _taken(there: MountRecord) -> AlreadyExists:
+    return AlreadyExists(
+        f"{there.uri} is mounted there as {there.mode}",
+        path=there.target,
+        hint=f"Unmount it first: jupyter storage unmount {there.target}.",
     )
-
-
-def _state(target: str) -> Literal["ok", "dead", "hanging", "missing"]:
-    if not is_mounted(target):
-        return "missing"
-    found = answers(target, ANSWER)
-    if not is_mounted(target):
-        return "missing"
-    return "hanging" if found is None else "ok" if found else "dead"
-
-
-def _reason(directory: Path, request: Request) -> StorageError:
-    """Say why nothing was mounted."""
-    try:
-        fields = json.loads((directory / FAILED).read_text("utf-8"))
-    except (OSError, ValueError):
-        log = ""
-        with suppress(OSError):
-            log = (directory / LOG).read_text("utf-8", "replace")
-        last = log.strip().splitlines()[-1:] or ["it did not say why"]
-        return Unreachable(f"It could not be mounted: {last[0]}", path=request.target)
-    kind = NotFound if fields["kind"] == NotFound.__name__ else Unreachable
-    return kind(f"{request.uri}: {fields['message']}", path=request.target, hint=fields["hint"])
-
-
-def _pids(directory: Path) -> dict[str, int]:
-    try:
-        return dict(json.loads((directory / PIDS).read_text("utf-8")))
-    except (OSError, ValueError):
-        return {}
-
-
-def _signal(directory: Path, target: str, number: signal.Signals, names: tuple[str, ...]) -> None:
-    pids = _pids(directory)
-    for pid in [pids[name] for name in names if name in pids]:
-        if _is_alive(pid, target):
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-
-def _is_alive(pid: int | None, target: str) -> bool:
-    """Whether a process of ours has this number: numbers are used again."""
-    if pid is None:
-        return False
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"jupyter_storage.mounts." in words or os.fsencode(target) in words.split(b"\0")

@@ -32,6 +32,10 @@ class Request:
     options : mapping
         For the store; names of secrets, never secrets.
     read_only, cached : bool
+    copied : bool
+        Whether it is a copy, in place of a mount.
+    every : float
+        Seconds between two times that a copy's changes are brought back by themselves; 0 for never.
     mounter, reason : str
         The program, and why this one.
     created : str
@@ -43,6 +47,8 @@ class Request:
     options: Mapping[str, Any] = field(default_factory=dict)
     read_only: bool = False
     cached: bool = False
+    copied: bool = False
+    every: float = 0.0
     mounter: str = ""
     reason: str = ""
     created: str = ""

@@ -87,23 +87,25 @@ class MountRecord:
         The directory.
     uri : str
         What appears there.
-    mode : {'MOUNT', 'MOUNT_CACHED'}
+    mode : {'MOUNT', 'MOUNT_CACHED', 'COPY'}
+        ``COPY``: a copy in place of a mount, whose changes are brought back on request.
     mounter : str
         The program that serves it; ``reason`` says why this one.
-    state : {'ok', 'dead', 'hanging', 'missing'}
-        ``missing``: it is not mounted and should be.
+    state : {'ok', 'dead', 'hanging', 'missing', 'incomplete'}
+        ``missing``: it is not mounted and should be. ``incomplete``: not all of a copy is here.
     read_only : bool
     pending : int
-        Files of MOUNT_CACHED that are not uploaded yet; ``waiting`` names the first of them.
+        Files of MOUNT_CACHED and of a copy that are not uploaded yet; ``waiting`` names the first
+        of them.
     """
 
     id: str
     target: str
     uri: str
-    mode: Literal["MOUNT", "MOUNT_CACHED"]
+    mode: Literal["MOUNT", "MOUNT_CACHED", "COPY"]
     mounter: str
     reason: str
-    state: Literal["ok", "dead", "hanging", "missing"]
+    state: Literal["ok", "dead", "hanging", "missing", "incomplete"]
     created: datetime
     read_only: bool = False
     pending: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.records import MountRecord
+from jupyter_storage.records import MountRecord, TransferRecord
 from jupyter_storage.server.handler import StorageHandler, authenticated, authorized
 
 __all__ = ["ROUTES"]
@@ -50,10 +50,11 @@ class ApplyHandler(StorageHandler):
         body = await self.body("ApplyRequest")
         path = await self.call(self.local_path, body["path"])
         under = await self.call(self.service.mounts_below)
+        how = {"under": under, "copied": body.get("copy", False)}
         if body.get("dry_run"):
-            await self.reply(await self.call(self.service.plan_file, path, under=under))
+            await self.reply(await self.call(self.service.plan_file, path, **how))
             return
-        await self.reply(await self.call(self.service.apply_file, path, under=under), 202)
+        await self.reply(await self.call(self.service.apply_file, path, **how), 202)
 
 
 class MountsHandler(StorageHandler):
@@ -70,19 +71,25 @@ class MountsHandler(StorageHandler):
     async def post(self) -> None:
         """Mount a part of a tier, or a storage, in the server's root directory."""
         body = await self.body("MountRequest")
-        await self.reply(await self.call(self._mount, body), 201)
+        status = 202 if body.get("copy") else 201
+        await self.reply(await self.call(self._mount, body), status)
 
-    def _mount(self, body: dict[str, Any]) -> MountRecord:
+    def _mount(self, body: dict[str, Any]) -> MountRecord | TransferRecord:
         target = Path(self.local_path(body["target"], into=True))
         source = (
             self.service.storage(body["storage"]).uri
             if "storage" in body
             else self.tier_path(body["path"])
         )
+        read_only = body.get("read_only", False)
+        if body.get("copy"):
+            return self.service.mount_copy(
+                source, target, read_only=read_only, every=body.get("every")
+            )
         return self.service.mount(
             source,
             target,
-            read_only=body.get("read_only", False),
+            read_only=read_only,
             cached=body.get("cached", False),
         )
 

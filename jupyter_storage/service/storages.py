@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jupyter_storage.storages.applying import Applier
     from jupyter_storage.storages.document import Document
     from jupyter_storage.storages.keeper import Keeper
+    from jupyter_storage.storages.reach import Reach
     from jupyter_storage.transfers.progress import Meter
 
 __all__ = ["Storages"]
@@ -55,12 +56,20 @@ class Storages(Base):
         """Say how much deleting one would lose."""
         return self._storages()[0].measure(name)
 
-    def plan_document(self, document: Document, *, under: Path | None = None) -> ApplyPlan:
+    def plan_document(
+        self, document: Document, *, under: Path | None = None, copied: bool = False
+    ) -> ApplyPlan:
         """Say what :meth:`apply_document` would do."""
-        return self._storages()[1].plan(document, under)
+        return self._storages()[1].plan(document, under, copied=copied)
 
     def apply_document(
-        self, document: Document, *, command: str, under: Path | None = None
+        self,
+        document: Document,
+        *,
+        command: str,
+        under: Path | None = None,
+        copied: bool = False,
+        every: float | None = None,
     ) -> TransferRecord:
         """Start to do what a document says, as a transfer with progress.
 
@@ -71,11 +80,23 @@ class Storages(Base):
             What a person typed, for the list of storages.
         under : Path, optional
             Directory below which all targets are put.
+        copied : bool
+            Whether copies stand in for what is to be mounted.
+        every : float, optional
+            See :meth:`Mounts.copy`.
         """
         applier = self._storages()[1]
 
         def work(meter: Meter, cancel: threading.Event) -> None:
-            applier.apply(document, command=command, under=under, meter=meter, cancel=cancel)
+            applier.apply(
+                document,
+                command=command,
+                under=under,
+                copied=copied,
+                every=every,
+                meter=meter,
+                cancel=cancel,
+            )
 
         return self._jobs.start("apply", [document.path], None, work)
 
@@ -83,18 +104,20 @@ class Storages(Base):
         """The directory below which targets are put for who may not write to ``/``, else None."""
         return None if os.access("/", os.W_OK) else self.settings.project / "mounts"
 
-    def plan_file(self, path: str, *, under: Path | None = None) -> ApplyPlan:
+    def plan_file(self, path: str, *, under: Path | None = None, copied: bool = False) -> ApplyPlan:
         """Say what :meth:`apply_file` would do."""
         from jupyter_storage.storages.document import load
 
-        return self.plan_document(load(path), under=under)
+        return self.plan_document(load(path), under=under, copied=copied)
 
-    def apply_file(self, path: str, *, under: Path | None = None) -> TransferRecord:
+    def apply_file(
+        self, path: str, *, under: Path | None = None, copied: bool = False
+    ) -> TransferRecord:
         """Start to do what a YAML file says, as a transfer with progress."""
         from jupyter_storage.storages.document import load
 
         command = f"jupyter storage apply {path}"
-        return self.apply_document(load(path), command=command, under=under)
+        return self.apply_document(load(path), command=command, under=under, copied=copied)
 
     def end_document(self, document: Document, *, under: Path | None = None) -> Sequence[str]:
         """Take down what a document put up; see :meth:`Applier.end`."""
@@ -133,12 +156,7 @@ class Storages(Base):
         read_only, cached : bool
         mounter : str, optional
         """
-        from jupyter_storage.storages.reach import reach
-
-        place = self._locations.place(path)
-        local = place.store.local_path(place.key)
-        uri = join(place.store.uri, place.key) if local is None else local.absolute().as_uri()
-        reached = reach(self._locations, uri, to_write=not read_only)
+        reached = self._reached(path, to_write=not read_only)
         return self.mounts.mount(
             target,
             reached.uri,
@@ -147,6 +165,43 @@ class Storages(Base):
             cached=cached,
             mounter=mounter,
         )
+
+    def mount_copy(
+        self, path: str, target: Path, *, read_only: bool = False, every: float | None = None
+    ) -> TransferRecord:
+        """Start to fetch a copy in place of a mount, as a transfer with progress.
+
+        Parameters
+        ----------
+        path : str
+            As for :meth:`mount`.
+        target : Path
+        read_only : bool
+        every : float, optional
+            See :meth:`Mounts.copy`.
+        """
+        reached = self._reached(path, to_write=not read_only)
+
+        def work(meter: Meter, cancel: threading.Event) -> None:
+            self.mounts.copy(
+                target,
+                reached.uri,
+                reached.options,
+                read_only=read_only or reached.read_only,
+                every=every,
+                meter=meter,
+                cancel=cancel,
+            )
+
+        return self._jobs.start("copy", [path], str(target), work)
+
+    def _reached(self, path: str, *, to_write: bool) -> Reach:
+        from jupyter_storage.storages.reach import reach
+
+        place = self._locations.place(path)
+        local = place.store.local_path(place.key)
+        uri = join(place.store.uri, place.key) if local is None else local.absolute().as_uri()
+        return reach(self._locations, uri, to_write=to_write)
 
     @property
     def mounts(self) -> Mounts:

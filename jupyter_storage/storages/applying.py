@@ -59,7 +59,9 @@ class Applier:
         self._locations, self._engine = locations, engine
         self._homes, self._ledger, self._mounts = homes, ledger, mounts
 
-    def plan(self, document: Document, under: Path | None = None) -> ApplyPlan:
+    def plan(
+        self, document: Document, under: Path | None = None, *, copied: bool = False
+    ) -> ApplyPlan:
         """Say what :meth:`apply` would do. Nothing is changed.
 
         Parameters
@@ -67,6 +69,8 @@ class Applier:
         document : Document
         under : Path, optional
             Directory below which all targets are put, for who may not write to ``/``.
+        copied : bool
+            As in :meth:`apply`.
 
         Raises
         ------
@@ -82,7 +86,7 @@ class Applier:
             uploads[name] = upload
             steps += _upload_steps(name, upload)
         for mount in document.mounts:
-            steps.append(self._mount_step(mount, uploads, under))
+            steps.append(self._mount_step(mount, uploads, under, copied=copied))
         moving = [step for step in steps if step.action in {"upload", "copy"}]
         return ApplyPlan(
             tuple(steps), sum(step.files for step in moving), sum(step.bytes for step in moving)
@@ -94,6 +98,8 @@ class Applier:
         *,
         command: str,
         under: Path | None = None,
+        copied: bool = False,
+        every: float | None = None,
         meter: Meter,
         cancel: threading.Event,
     ) -> None:
@@ -106,6 +112,10 @@ class Applier:
             What a person typed, for the list of storages.
         under : Path, optional
             As in :meth:`plan`.
+        copied : bool
+            Whether copies stand in for what is to be mounted.
+        every : float
+            See :meth:`Mounts.copy`.
         meter : Meter
             Hears of progress, and of entries that failed: the others are carried on with.
         cancel : threading.Event
@@ -121,8 +131,14 @@ class Applier:
             needed = mount.storage.name if mount.storage is not None else None
             if needed is None or needed in homes:
                 with _carrying_on(meter, mount.where):
-                    home = homes[needed] if needed else None
-                    self._attach(mount, home, under, meter, cancel)
+                    home, target = homes[needed] if needed else None, _target(mount, under)
+                    # What was copied before stays a copy.
+                    there = self._mounts.mounted(target)
+                    stands_in = copied or (there is not None and there.mode == "COPY")
+                    if _is_mounted(mount) and stands_in:
+                        self._stand_in(mount, home, target, every, meter=meter, cancel=cancel)
+                    else:
+                        self._attach(mount, home, target, meter=meter, cancel=cancel)
 
     def end(self, document: Document, under: Path | None = None) -> list[str]:
         """Take down what a document put up, at the end of its workload.
@@ -134,7 +150,7 @@ class Applier:
             those that were created here are named.
         """
         for mount in document.mounts:
-            if mount.storage is not None and mount.storage.mode is not Mode.COPY:
+            if _is_mounted(mount):
                 self._mounts.unmount(_target(mount, under))
         names = [name for name, each in document.storages().items() if not each.persistent]
         return [name for name in names if self._ledger.get(name) is not None]
@@ -182,7 +198,12 @@ class Applier:
     # Targets
 
     def _mount_step(
-        self, mount: FileMount, uploads: dict[str, _Upload], under: Path | None
+        self,
+        mount: FileMount,
+        uploads: dict[str, _Upload],
+        under: Path | None,
+        *,
+        copied: bool,
     ) -> ApplyStep:
         target = _target(mount, under)
         storage = mount.storage
@@ -190,12 +211,20 @@ class Applier:
             return self._copy_step(mount, uploads, target)
         uri = uploads[storage.name].home.uri if storage.name else str(storage.source)
         mounted = self._mounts.mounted(target)
-        if mounted is not None and mounted.uri == uri:
+        if mounted is not None and mounted.uri == uri and mounted.mode != "COPY":
             return ApplyStep("keep", uri, str(target), note=f"mounted by {mounted.mounter}")
         note = storage.mode.value
         if storage.name is None and reach(self._locations, uri, to_write=True).read_only:
             note += ", read-only: the bucket is not ours to write to"
+        if copied or (mounted is not None and mounted.mode == "COPY"):
+            return self._stand_in_step(mount, uploads, target, note)
         return ApplyStep("mount", uri, str(target), note=note)
+
+    def _stand_in_step(
+        self, mount: FileMount, uploads: dict[str, _Upload], target: Path, note: str
+    ) -> ApplyStep:
+        step = self._copy_step(mount, uploads, target)
+        return replace(step, note=f"in place of {note}: 'flush' brings changes back")
 
     def _copy_step(self, mount: FileMount, uploads: dict[str, _Upload], target: Path) -> ApplyStep:
         upload = uploads.get(mount.storage.name or "") if mount.storage else None
@@ -215,11 +244,11 @@ class Applier:
         self,
         mount: FileMount,
         home: Home | None,
-        under: Path | None,
+        target: Path,
+        *,
         meter: Meter,
         cancel: threading.Event,
     ) -> None:
-        target = _target(mount, under)
         storage = mount.storage
         if storage is None or storage.mode is Mode.COPY:
             self._engine.copy(
@@ -236,6 +265,31 @@ class Applier:
         reached = reach(self._locations, uri, to_write=home is None)
         self._mounts.mount(target, uri, reached.options, read_only=reached.read_only, cached=cached)
 
+    def _stand_in(
+        self,
+        mount: FileMount,
+        home: Home | None,
+        target: Path,
+        every: float | None,
+        *,
+        meter: Meter,
+        cancel: threading.Event,
+    ) -> None:
+        """Fetch a copy in place of a mount."""
+        storage = mount.storage
+        assert storage is not None  # noqa: S101  only storages are mounted
+        uri = home.uri if home else str(storage.source)
+        reached = reach(self._locations, uri, to_write=home is None)
+        self._mounts.copy(
+            target,
+            uri,
+            reached.options,
+            read_only=reached.read_only,
+            every=every,
+            meter=meter,
+            cancel=cancel,
+        )
+
     def _source(self, mount: FileMount, uri: str | None) -> Place:
         if uri is not None:
             return self._homes.place(uri)
@@ -245,6 +299,10 @@ class Applier:
         if "://" in source:
             return reach(self._locations, source).place
         return self._locations.place(str(Path(source).expanduser().absolute()))
+
+
+def _is_mounted(mount: FileMount) -> bool:
+    return mount.storage is not None and mount.storage.mode is not Mode.COPY
 
 
 def _upload_steps(name: str, upload: _Upload) -> list[ApplyStep]:

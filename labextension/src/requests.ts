@@ -468,6 +468,11 @@ export class Requests implements IUploadTransport {
     return this.post('mounts', request);
   }
 
+  /** Fetch a copy in place of a mount. */
+  mountCopy(request: IMountRequest): Promise<ITransfer> {
+    return this.post('mounts', { ...request, cached: false, copy: true });
+  }
+
   /** Wait until all is uploaded, or bring back what does not work. */
   changeMount(id: string, action: 'flush' | 'repair'): Promise<IMount> {
     return this.post(`mounts/${id}`, { action });

@@ -91,3 +91,21 @@ def test_a_directory_is_mounted_listed_and_unmounted(call, directory):
     assert call("unmount", "target").status == 0
     assert call("mounts").out == "Nothing here.\n"
     assert list((directory / "target").iterdir()) == []
+
+
+def test_a_copy_stands_in_for_a_mount_where_nothing_can_be_mounted(call, directory, monkeypatch):
+    monkeypatch.setattr("jupyter_storage.mounts.mounters.DEVICE", directory / "no-fuse")
+    (directory / "store").mkdir()
+    (directory / "store/a.txt").write_text("a")
+    refused = call("mount", "./store", "target")
+    assert refused.status == 2
+    assert "add --copy" in refused.err
+    assert call("mount", "--copy", "./store", "target").status == 0
+    (directory / "target/a.txt").write_text("changed")
+    (row,) = call("mounts", "--json").json
+    assert (row["mode"], row["pending"], row["waiting"]) == ("COPY", 1, ["a.txt"])
+    assert "1 file" in call("flush").out
+    assert (directory / "store/a.txt").read_text() == "changed"
+    assert call("mount", "--every", "5", "./store", "other").status == 2
+    assert call("unmount", "target").status == 0
+    assert (directory / "target/a.txt").exists()

@@ -41,7 +41,7 @@ def test_a_mount_whose_process_is_killed_comes_back(mounts, target, tmp_path):
 def test_a_mount_that_hangs_is_seen_and_comes_back(mounts, target, tmp_path, monkeypatch):
     mounter = _pids(tmp_path, target)["mounter"]
     os.kill(mounter, signal.SIGSTOP)
-    monkeypatch.setattr("jupyter_storage.mounts.mounts.ANSWER", 0.5)
+    monkeypatch.setattr("jupyter_storage.mounts.states.ANSWER", 0.5)
     assert [each.state for each in mounts.all()] == ["hanging"]
     os.kill(mounter, signal.SIGCONT)
     eventually(lambda: [each.state for each in mounts.all()] == ["ok"])

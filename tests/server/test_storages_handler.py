@@ -65,6 +65,26 @@ async def test_a_part_of_a_tier_is_mounted_flushed_and_unmounted(api, mounting, 
     assert missing["hint"]
 
 
+async def test_a_copy_stands_in_for_a_mount_and_is_brought_back(api, project, tier):
+    (tier / "d").mkdir()
+    (tier / "d/a.txt").write_text("a")
+    request = {"path": "shared:d", "target": "./copy", "copy": True}
+    record = await ended(api, await asked(api, "POST", "mounts", request, 202))
+    assert (record["state"], record["files_done"]) == ("done", 1)
+    (project / "copy/a.txt").write_text("changed")
+    (made,) = (await asked(api, "GET", "mounts"))["mounts"]
+    assert (made["mode"], made["state"], made["waiting"]) == ("COPY", "ok", ["a.txt"])
+    assert (tier / "d/a.txt").read_text() == "a"
+    flushed = await asked(api, "POST", f"mounts/{made['id']}", {"action": "flush"})
+    assert flushed["pending"] == 0
+    assert (tier / "d/a.txt").read_text() == "changed"
+    (tier / "d/b.txt").write_text("b")
+    await asked(api, "POST", f"mounts/{made['id']}", {"action": "repair"})
+    assert (project / "copy/b.txt").read_text() == "b"
+    await asked(api, "DELETE", f"mounts/{made['id']}", status=204)
+    assert (project / "copy/b.txt").read_text() == "b"
+
+
 async def test_what_is_open_is_not_unmounted_unless_forced(api, mounting, project, tier):
     request = {"path": "shared:", "target": "./here"}
     made = await asked(api, "POST", "mounts", request, 201)

@@ -7,6 +7,7 @@ import pytest
 from servers import S3_PARTNER, make_gcs_bucket, make_s3_bucket
 
 from jupyter_storage.errors import InvalidRequest, NotFound, Protected
+from jupyter_storage.storages.document import read
 
 
 def test_a_local_path_is_copied_with_its_links(world, home):
@@ -202,9 +203,32 @@ def test_a_bucket_that_was_there_on_gcs_is_used(on_gcs, gcs_endpoint, home, name
     assert on_gcs.service.storages() == []
 
 
-def test_what_is_not_asked_to_stay_is_named_at_the_end(on_s3, home, name):
-    from jupyter_storage.storages.document import read
+def test_copies_stand_in_for_mounts_and_bring_their_changes_back(on_s3, home, name):
+    text = f"file_mounts:\n  /m: {{name: {name}, source: ~/datasets}}\n"
+    document = read(text, "task.yaml")
 
+    def apply(**options):
+        started = on_s3.service.apply_document(
+            document, command="apply", under=on_s3.under, **options
+        )
+        record = on_s3.service.wait(started.id)
+        assert record.state == "done", record.failures
+
+    (*_, step) = on_s3.service.plan_document(document, under=on_s3.under, copied=True).steps
+    assert (step.action, step.files) == ("copy", 2)
+    assert "'flush' brings changes back" in step.note
+    apply(copied=True)
+    on_s3.path("/m/result.txt").write_text("42")
+    # Applied again, what is a copy stays one, and what was changed in it stays.
+    apply()
+    assert on_s3.path("/m/result.txt").read_text() == "42"
+    assert on_s3.keys(f"s3://{name}") == ["a.csv", "deep/b.csv"]
+    on_s3.service.end_document(document, under=on_s3.under)
+    assert on_s3.read(f"s3://{name}/result.txt") == b"42"
+    assert on_s3.service.mounts.all() == []
+
+
+def test_what_is_not_asked_to_stay_is_named_at_the_end(on_s3, home, name):
     text = _stored(name, ", persistent: false") + f"  /e: {{name: {name}-b, mode: COPY}}\n"
     on_s3.applied(text)
     ended = on_s3.service.end_document(read(text, "task.yaml"), under=on_s3.under)

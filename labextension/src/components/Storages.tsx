@@ -71,18 +71,22 @@ function Mount({ mount, context }: { mount: IMount; context: IPanelContext }): R
   const { model, commands, trans } = context;
   const name = nameOf(mount.target);
   const busy = model.storages.busy.has(mount.id);
+  const copied = mount.mode === 'COPY';
   const run = (id: string) => () => void commands.execute(id, { id: mount.id });
   const states: Record<IMount['state'], string> = {
     ok: '',
     dead: trans.__('does not work: it is being brought back'),
     hanging: trans.__('does not answer'),
-    missing: trans.__('is not mounted any more')
+    missing: copied ? trans.__('is not here any more') : trans.__('is not mounted any more'),
+    incomplete: trans.__('not all of it is here')
   };
   const details = [
     mount.target,
     mount.uri,
     mount.read_only ? trans.__('Read-only') : mount.mode,
-    trans.__('Mounter: %1, because %2', mount.mounter, mount.reason)
+    copied
+      ? trans.__('A copy in place of a mount: %1', mount.reason)
+      : trans.__('Mounter: %1, because %2', mount.mounter, mount.reason)
   ];
   return (
     <li className="jp-Storage-mount" aria-busy={busy}>
@@ -94,8 +98,8 @@ function Mount({ mount, context }: { mount: IMount; context: IPanelContext }): R
       >
         <button
           className="jp-Storage-iconButton"
-          title={trans.__('Unmount')}
-          aria-label={trans.__('Unmount %1', name)}
+          title={copied ? trans.__('End the Copy') : trans.__('Unmount')}
+          aria-label={copied ? trans.__('End the copy %1', name) : trans.__('Unmount %1', name)}
           disabled={busy}
           onClick={run(StorageCommandIDs.unmount)}
         >
@@ -114,22 +118,28 @@ function Mount({ mount, context }: { mount: IMount; context: IPanelContext }): R
             aria-label={trans.__('Bring back %1', name)}
             onClick={run(StorageCommandIDs.repair)}
           >
-            {trans.__('Bring Back')}
+            {copied ? trans.__('Fetch') : trans.__('Bring Back')}
           </button>
         </div>
       )}
       {mount.pending > 0 && (
         <div className="jp-Storage-mountState" role="status" title={mount.waiting.join('\n')}>
           <span>
-            {trans._n('%1 file not uploaded yet', '%1 files not uploaded yet', mount.pending)}
+            {copied
+              ? trans._n('%1 file changed here', '%1 files changed here', mount.pending)
+              : trans._n('%1 file not uploaded yet', '%1 files not uploaded yet', mount.pending)}
           </span>
           <button
             className="jp-Storage-link"
             disabled={busy}
-            aria-label={trans.__('Wait for the uploads of %1', name)}
+            aria-label={
+              copied
+                ? trans.__('Upload the changes of %1', name)
+                : trans.__('Wait for the uploads of %1', name)
+            }
             onClick={run(StorageCommandIDs.flush)}
           >
-            {busy ? trans.__('Waiting…') : trans.__('Flush')}
+            {busy ? trans.__('Waiting…') : copied ? trans.__('Upload') : trans.__('Flush')}
           </button>
         </div>
       )}

@@ -132,8 +132,33 @@ export const storagesPlugin: JupyterFrontEndPlugin<void> = {
       });
       if (result.button.accept && result.value) {
         const target = `./${result.value.replace(/^[./]+/, '')}`;
-        await requests.mount({ ...request, target, cached: result.isChecked ?? false });
+        const whole = { ...request, target, cached: result.isChecked ?? false };
+        try {
+          await requests.mount(whole);
+        } catch (error) {
+          if (!(error instanceof StorageError) || error.kind !== 'Unsupported') {
+            throw error;
+          }
+          await copyInstead(whole, what, error);
+        }
         await storages.refresh();
+      }
+    };
+    /** Where nothing can be mounted, a copy can stand in. */
+    const copyInstead = async (request: IMountRequest, what: string, error: StorageError) => {
+      const asked = await showDialog({
+        title: trans.__('Copy %1 instead?', what),
+        body: trans.__(
+          '%1. All of it would be fetched. What you change then stays here until you upload it in the section Storages.',
+          error.message
+        ),
+        buttons: [
+          Dialog.cancelButton({ label: trans.__('Cancel') }),
+          Dialog.okButton({ label: trans.__('Copy') })
+        ]
+      });
+      if (asked.button.accept) {
+        await model.settle(await requests.mountCopy(request));
       }
     };
     add(
@@ -160,6 +185,7 @@ export const storagesPlugin: JupyterFrontEndPlugin<void> = {
     );
 
     const unmount = async (record: IMount) => {
+      const copied = record.mode === 'COPY';
       const waits = record.pending
         ? trans._n(
             '%1 file is uploaded first: %2.',
@@ -169,11 +195,17 @@ export const storagesPlugin: JupyterFrontEndPlugin<void> = {
           )
         : '';
       const asked = await showDialog({
-        title: trans.__('Unmount “%1”?', nameOf(record.target)),
-        body: `${trans.__('What is in %1 stays there.', record.uri)} ${waits}`,
+        title: copied
+          ? trans.__('End the copy “%1”?', nameOf(record.target))
+          : trans.__('Unmount “%1”?', nameOf(record.target)),
+        body: `${
+          copied
+            ? trans.__('The files stay here and in %1, and nothing is uploaded later.', record.uri)
+            : trans.__('What is in %1 stays there.', record.uri)
+        } ${waits}`,
         buttons: [
           Dialog.cancelButton({ label: trans.__('Cancel') }),
-          Dialog.okButton({ label: trans.__('Unmount') })
+          Dialog.okButton({ label: copied ? trans.__('End') : trans.__('Unmount') })
         ]
       });
       if (!asked.button.accept) {
@@ -186,15 +218,21 @@ export const storagesPlugin: JupyterFrontEndPlugin<void> = {
           throw error;
         }
         const now = storages.mounts.find(other => other.id === record.id) ?? record;
-        const lost = now.pending
-          ? trans.__('Not uploaded, and lost: %1.', named(now))
-          : trans.__('What is being written at this moment is lost.');
+        const lost = copied
+          ? trans.__('What was changed here stays here, and is not uploaded.')
+          : now.pending
+            ? trans.__('Not uploaded, and lost: %1.', named(now))
+            : trans.__('What is being written at this moment is lost.');
         const forced = await showDialog({
-          title: trans.__('Unmount “%1” all the same?', nameOf(record.target)),
+          title: copied
+            ? trans.__('End the copy “%1” all the same?', nameOf(record.target))
+            : trans.__('Unmount “%1” all the same?', nameOf(record.target)),
           body: `${explain(error)} ${lost}`,
           buttons: [
             Dialog.cancelButton({ label: trans.__('Cancel') }),
-            Dialog.warnButton({ label: trans.__('Unmount and Lose It') })
+            Dialog.warnButton({
+              label: copied ? trans.__('End') : trans.__('Unmount and Lose It')
+            })
           ],
           defaultButton: 0
         });

@@ -35,11 +35,12 @@ export interface IMount {
   id: string;
   target: string;
   uri: string;
-  mode: 'MOUNT' | 'MOUNT_CACHED';
+  /** `COPY`: a copy in place of a mount, brought back on request. */
+  mode: 'MOUNT' | 'MOUNT_CACHED' | 'COPY';
   mounter: string;
   /** Why this mounter. */
   reason: string;
-  state: 'ok' | 'dead' | 'hanging' | 'missing';
+  state: 'ok' | 'dead' | 'hanging' | 'missing' | 'incomplete';
   created: string;
   read_only: boolean;
   /** Files that are not uploaded yet. */
