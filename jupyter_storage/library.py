@@ -74,7 +74,7 @@ def open(file: str, mode: str = "rb", **options: Any) -> IO[Any]:  # noqa: A001
 
 
 def path(name: str) -> Path:
-    """Give the path on this machine, for tiers that are directories.
+    """Give the path on this machine, for tiers that are directories, or mounted as such.
 
     Parameters
     ----------
@@ -89,11 +89,11 @@ def path(name: str) -> Path:
     Raises
     ------
     Unsupported
-        For object storage, which has no paths on this machine.
+        For object storage that is not mounted: it has no paths on this machine.
     """
     service = session.service()
     place = f"{name}:" if name in service.tier_names() else name
-    local = service.local_path(place)
+    local = service.local_path(place) or service.mounted_path(place)
     if local is None:
         raise Unsupported(
             "It lies on object storage, which is no directory of this machine",

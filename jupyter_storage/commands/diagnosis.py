@@ -148,7 +148,7 @@ def _tiers(service: Service) -> Iterator[Check]:
             yield Check("warning", name, message, f"See 'jupyter storage du {tier.name}:'.")
         else:
             yield Check("ok", name, tier.uri)
-        if tier.state == "ok" and tier.path is None:
+        if tier.state == "ok" and not tier.uri.startswith("file://"):
             yield from _unfinished(service, tier.name)
 
 

@@ -42,6 +42,16 @@ class JupyterStorage(Configurable):
         default_value="directory",
         help="What the tiers cluster, user and shared lie on: directories, or the default bucket.",
     ).tag(config=True)
+    mount_tiers = CaselessStrEnum(
+        ["no", "MOUNT", "MOUNT_CACHED"],
+        default_value="no",
+        help="Whether tiers cluster, user and shared that lie on the default bucket are mounted as "
+        "directories when the server starts, so that kernels and terminals see them: MOUNT, or "
+        "MOUNT_CACHED, which takes any write.",
+    ).tag(config=True)
+    apply_at_start = Unicode(
+        help="YAML file whose 'file_mounts' are applied when the server starts."
+    ).tag(config=True)
     tiers = Dict(
         help="More tiers, or others in place of the five: name → URI or directory, or a mapping "
         "with 'uri' and any of scope, lifetime, purpose, quota (bytes) and options."

@@ -179,6 +179,8 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         workload_id=key_part(options.workload_id or _workload_id(user, project, environ)),
         workload_id_chosen=bool(options.workload_id),
         network_backing=options.network_backing,
+        mount_tiers=options.mount_tiers,
+        apply_at_start=options.apply_at_start,
         project=project,
         tiers={**added, **tiers},
         added=frozenset(added),

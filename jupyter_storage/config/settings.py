@@ -54,6 +54,8 @@ class Settings:
     workload_id_chosen: bool
     network_backing: Literal["directory", "bucket"]
     project: Path
+    mount_tiers: Literal["no", "MOUNT", "MOUNT_CACHED"] = "no"
+    apply_at_start: str = ""
     tiers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     added: frozenset[str] = frozenset()
     add_tiers: bool = True
@@ -102,6 +104,8 @@ class Settings:
             "JUPYTER_STORAGE_USER_ID": self.user_id,
             "JUPYTER_STORAGE_WORKLOAD": self.workload,
             "JUPYTER_STORAGE_NETWORK_BACKING": self.network_backing,
+            "JUPYTER_STORAGE_MOUNT_TIERS": self.mount_tiers,
+            "JUPYTER_STORAGE_APPLY_AT_START": self.apply_at_start,
             "JUPYTER_STORAGE_PROJECT": str(self.project),
             "JUPYTER_STORAGE_TIERS": json.dumps(dict(self.tiers)),
             "JUPYTER_STORAGE_ADD_TIERS": str(self.add_tiers).lower(),

@@ -18,7 +18,8 @@ class TierRecord:
     name, uri, scope, lifetime, purpose : str
         See the words in ``docs/tiers.md``.
     path : str or None
-        Directory in which kernels and terminals find the tier; None for object storage.
+        Directory in which kernels and terminals find the tier; None for object storage that is
+        not mounted.
     state : {'ok', 'checking', 'not configured', 'unreachable'}
         ``checking``: it has not answered yet, and was not waited for. With ``reason`` and
         ``hint`` where it is not ok.

@@ -184,7 +184,7 @@ class StorageApp(ExtensionApp):
             offer_versions(self, serverapp.contents_manager)
         self._emitter = Emitter(asyncio.get_running_loop(), events, self.log)
         self.run(self.call(self._start, self._service), "Starting")
-        self.run(self.call(self._service.mounts.reconcile), "Bringing back mounts")
+        self.run(self.call(self._service.bring_back), "Bringing back mounts")
         self.run(self.call(self._service.expire_trash), "Emptying the trash of what is old")
 
     async def stop_extension(self) -> None:

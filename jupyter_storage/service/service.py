@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,12 +74,16 @@ class Service(Files, Experiments, Snapshots, Storages, Adding):
         What cannot be made is left: the tier says why when it is looked at.
         """
         for tier in self._locations.tiers.values():
-            if tier.path is None or not self._is_below_root(tier.path):
+            path = tier.path or tier.mounted
+            if path is None or not self._is_below_root(path):
                 continue
             try:
-                tier.path.mkdir(parents=True, exist_ok=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # A mount that hangs must not be looked at.
+                with suppress(FileExistsError):
+                    path.mkdir()
                 if tier.alias is not None and not tier.alias.is_symlink():
-                    tier.alias.symlink_to(tier.path, target_is_directory=True)
+                    tier.alias.symlink_to(path, target_is_directory=True)
             except OSError:
                 continue
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_storage.errors import StorageError
 from jupyter_storage.paths import join
 from jupyter_storage.service.base import Base, Listener
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from jupyter_storage.storages.document import Document
     from jupyter_storage.storages.keeper import Keeper
     from jupyter_storage.storages.reach import Reach
+    from jupyter_storage.tiers import Tier
     from jupyter_storage.transfers.progress import Meter
 
 __all__ = ["Storages"]
@@ -165,6 +167,49 @@ class Storages(Base):
             cached=cached,
             mounter=mounter,
         )
+
+    def bring_back(self) -> None:
+        """Put back what is to be there when a server starts: mounts, tiers, declared storages.
+
+        Raises
+        ------
+        StorageError
+            If one of them could not be; the others are there.
+        """
+        errors: list[StorageError] = []
+        self.mounts.reconcile()
+        for tier in self._locations.tiers.values():
+            if tier.mounted is not None:
+                try:
+                    self._mount_tier(tier)
+                except StorageError as error:
+                    errors.append(error)
+        if self.settings.apply_at_start:
+            path = str(self.settings.project / Path(self.settings.apply_at_start).expanduser())
+            try:
+                self.apply_file(path, under=self.mounts_below())
+            except StorageError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def mounted_path(self, path: str) -> Path | None:
+        """Where a tier on object storage is mounted and alive, as a path of this machine."""
+        place = self._locations.place(path)
+        for tier in self._locations.tiers.values():
+            if tier.mounted is not None and place.label == f"{tier.name}:":
+                return tier.mounted / place.key if self.mounts.mounted(tier.mounted) else None
+        return None
+
+    def _mount_tier(self, tier: Tier) -> None:
+        assert tier.mounted is not None  # noqa: S101  the caller looked
+        there = self.mounts.mounted(tier.mounted)
+        cached = self.settings.mount_tiers == "MOUNT_CACHED"
+        mode = self.settings.mount_tiers
+        if there is not None and (there.uri, there.mode) != (tier.uri, mode):
+            # The configuration says something else by now.
+            self.mounts.unmount(tier.mounted)
+        self.mounts.mount(tier.mounted, tier.uri, tier.options, cached=cached)
 
     def mount_copy(
         self, path: str, target: Path, *, read_only: bool = False, every: float | None = None

@@ -16,6 +16,7 @@ from jupyter_storage.snapshots.child import Child
 from jupyter_storage.snapshots.home import Home
 from jupyter_storage.snapshots.keeper import Keeper
 from jupyter_storage.snapshots.line import Heading
+from jupyter_storage.snapshots.mounted import mounted_below
 from jupyter_storage.snapshots.syncer import Wanted
 
 __all__ = ["Capturer"]
@@ -65,8 +66,8 @@ class Capturer:
 
     @property
     def excluded(self) -> Sequence[Path]:
-        """Whatever snapshots must not hold: our own, and the repository itself."""
-        return [*self._excluded, *self._home.directories()]
+        """Whatever snapshots must not hold: our own, the repository itself, mounted buckets."""
+        return [*self._excluded, *self._home.directories(), *mounted_below(self._project)]
 
     def once(
         self, *, force: bool, progress: Callable[[int, int], None] | None = None

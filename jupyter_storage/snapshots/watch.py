@@ -24,6 +24,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from jupyter_storage.snapshots.ignore import GIT, NAMES, Rules
+from jupyter_storage.snapshots.mounted import mounted_below
 
 if sys.platform == "linux":
     from jupyter_storage.snapshots.inotify import TreeWatch
@@ -88,7 +89,10 @@ class Watcher:
     ) -> None:
         self._project, self._changed, self._lost = str(project), changed, lost
         self._above = Rules.of_project(project, gitignore=gitignore)
-        self._excluded = tuple(str(path.resolve()) for path in excluded)
+        self._excluded = (
+            *(str(path.resolve()) for path in excluded),
+            *map(str, mounted_below(project)),
+        )
         self._rules: dict[str, Rules] = {}
         self._lock = threading.Lock()
         self._watch: TreeWatch | _ObservedTree | None = None

@@ -82,7 +82,7 @@ class _Probe:
             scope=tier.scope,
             lifetime=tier.lifetime,
             purpose=tier.purpose,
-            path=str(tier.path) if tier.path else None,
+            path=str(tier.path or tier.mounted) if tier.path or tier.mounted else None,
             state="unreachable",
             quota=tier.quota,
         )

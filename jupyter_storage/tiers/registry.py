@@ -133,7 +133,12 @@ def _default(name: str, settings: Settings) -> Tier:
     }[name]
     if settings.network_backing == "bucket" and name != "local":
         uri = f"{settings.system_uri}/{below}"
-        return replace(tier, uri=uri, path=_directory(uri), options=options_for(uri, settings))
+        tier = replace(tier, uri=uri, path=_directory(uri), options=options_for(uri, settings))
+        if tier.path is not None or settings.mount_tiers == "no":
+            return tier
+        # Each workload has a place of its own: two servers may run on one machine.
+        alias = None if settings.root_chosen else MOUNT_POINT / f"{name}_storage"
+        return replace(tier, mounted=settings.root / "mounted" / below, alias=alias)
     backing = settings.root / below
     if settings.root_chosen:
         return replace(tier, uri=backing.as_uri(), path=backing)

@@ -28,6 +28,8 @@ class Tier:
         What it is for.
     path : Path or None
         Directory under which kernels and terminals find it.
+    mounted : Path or None
+        Directory at which object storage is to be mounted; then ``path`` is None.
     alias : Path or None
         Where a link to the directory is wanted (``/mnt/…``), if that place is free.
     quota : int or None
@@ -42,6 +44,7 @@ class Tier:
     lifetime: str
     purpose: str
     path: Path | None = None
+    mounted: Path | None = None
     alias: Path | None = None
     quota: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
