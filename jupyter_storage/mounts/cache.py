@@ -184,11 +184,13 @@ class Cache:
     def rename(self, file: CachedFile, key: str) -> None:
         """Upload a file under another name than it had."""
         with self._lock:
+            # First on disk: where that is full, nothing has changed.
+            put(file.journal, {"key": key})
             self.forget(key)
             self._files.pop(file.key, None)
             file.key = key
-            file.dirty = False
-            file.change()
+            file.changes += 1
+            file.dirty = True
             self._files[key] = file
             if not file.users:
                 self._due.put(file)
@@ -257,7 +259,9 @@ class Cache:
                 with self._lock:
                     if file.gone or file.users:
                         return
-                    file.note(text)
+                    # On a full disk it stays without a note.
+                    with suppress(OSError):
+                        file.note(text)
             self._stopped.wait(PAUSES[min(tries, len(PAUSES) - 1)])
             tries += 1
 

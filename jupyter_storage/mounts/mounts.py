@@ -25,7 +25,7 @@ from jupyter_storage.mounts.cache import Pending
 from jupyter_storage.mounts.copies import Copy
 from jupyter_storage.mounts.mounters import choose, why_not
 from jupyter_storage.mounts.processes import is_alive, pids, send, start
-from jupyter_storage.mounts.requests import FAILED, STOP, Request, directory_of
+from jupyter_storage.mounts.requests import FAILED, MADE, STOP, Request, directory_of
 from jupyter_storage.mounts.states import describe, reason, waiting
 from jupyter_storage.mounts.table import answers, detach, is_mounted
 from jupyter_storage.records import MountRecord
@@ -34,6 +34,7 @@ from jupyter_storage.transfers.progress import Meter
 __all__ = ["Mounts"]
 
 PATIENCE = 30.0  # seconds until a mount must be there, or gone
+PATIENCE_AT_START = 5.0  # the same, where it worked before: it goes on trying
 GRACE = 1.0  # seconds after which a process that has nothing to serve any more is told to end
 FORCED_PATIENCE = 2.0  # the same, where what is under way is given up
 TICK = 0.05
@@ -321,7 +322,7 @@ class Mounts:
                     self._start_copying(directory, request)
             elif not is_alive(pids(directory).get("supervisor"), request.target):
                 with suppress(StorageError):
-                    self._start(directory, request)
+                    self._start(directory, request, patience=PATIENCE_AT_START)
         return self.all()
 
     def _requests(self) -> list[tuple[Path, Request]]:
@@ -344,18 +345,23 @@ class Mounts:
             process = start("jupyter_storage.mounts.copying", directory)
             process.returncode = 0  # nobody waits for it here
 
-    def _start(self, directory: Path, request: Request) -> None:
+    def _start(self, directory: Path, request: Request, *, patience: float = PATIENCE) -> None:
         supervisor = start("jupyter_storage.mounts.supervisor", directory)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             # In this order: what is left of a dead one may be detached between the two.
             if answers(request.target) and is_mounted(request.target):
                 # Nobody waits for it here: it is to go on.
                 supervisor.returncode = 0
+                (directory / MADE).touch()
                 return
             if supervisor.poll() is not None:
                 break
             time.sleep(TICK)
+        if (directory / MADE).exists() and supervisor.poll() is None:
+            # The service may be away. It goes on trying.
+            supervisor.returncode = 0
+            return
         error = reason(directory, request)
         if supervisor.poll() is None:
             supervisor.terminate()

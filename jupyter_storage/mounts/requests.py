@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-__all__ = ["FAILED", "LOG", "PIDS", "REQUEST", "STOP", "Request", "directory_of", "put"]
+__all__ = ["FAILED", "LOG", "MADE", "PIDS", "REQUEST", "STOP", "Request", "directory_of", "put"]
 
 REQUEST = "request.json"
 FAILED = "failed.json"  # why the last try to mount came to nothing
+MADE = "made"  # it worked once: it is tried again and again until it does
 STOP = "stop"  # it is being unmounted: nobody is to bring it back
 PIDS = "pids.json"  # of the supervisor and of what it started
 LOG = "log.txt"

@@ -12,15 +12,16 @@ import sys
 import time
 from pathlib import Path
 
-from jupyter_storage.mounts.requests import FAILED, LOG, PIDS, STOP, Request, put
+from jupyter_storage.mounts.requests import FAILED, LOG, MADE, PIDS, STOP, Request, put
 from jupyter_storage.mounts.table import answers, is_mounted
 
 __all__ = ["main"]
 
 TICK = 0.5  # seconds between two looks at the process
-PROBE = 5.0  # seconds between two looks at the mount
-PATIENCE = 10.0  # seconds that a look may take, twice, until the mount is said to hang
-PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before the next start, if it does not last
+PROBE = 3.0  # seconds between two looks at the mount
+PATIENCE = 5.0  # seconds that a look may take, twice, until the mount is said to hang
+# Seconds before the next start, if it does not last. After some minutes nobody waits for it.
+PAUSES = (0.2, 0.5, 1.0, 2.0, *[4.0] * 40, 30.0)
 LASTING = 60.0  # seconds after which a start is said to have lasted
 
 
@@ -38,7 +39,7 @@ def main(directory: Path) -> int:
             return 0
         if time.monotonic() - began > LASTING:
             failures = 0
-        if failures == 0 and not is_mounted(request.target):
+        if not (directory / MADE).exists() and not is_mounted(request.target):
             # It never worked: whoever asked for it is told, and nothing is left behind.
             return 1
         time.sleep(PAUSES[min(failures, len(PAUSES) - 1)])

@@ -8,11 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
+from gate import Gate
+from rounds import Rounds
 from waiting import eventually
 
 from jupyter_storage.errors import Unsupported
 from jupyter_storage.mounts import mounters
 from jupyter_storage.mounts.requests import directory_of
+from jupyter_storage.stores.opening import open_store
+from jupyter_storage.stores.retrying import RetryingStore
 
 
 @pytest.fixture
@@ -75,6 +79,28 @@ def test_unmounting_by_hand_is_not_undone(mounts, target):
     assert [each.state for each in mounts.all()] == ["missing"]
     mounts.unmount(target)
     assert mounts.all() == []
+
+
+@pytest.fixture
+def rounds(mounts, s3_bucket, s3_endpoint, tmp_path, monkeypatch):
+    aside = RetryingStore(open_store(f"s3://{s3_bucket}"))
+    gate = Gate(s3_endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", gate.endpoint)
+    plain, cached = tmp_path / "plain", tmp_path / "cached"
+    mounts.mount(plain, f"s3://{s3_bucket}", {})
+    mounts.mount(cached, f"s3://{s3_bucket}", {}, cached=True)
+    yield Rounds(gate, mounts, plain, cached, aside)
+    gate.open()
+    for target in (plain, cached):
+        mounts.unmount(target, force=True)
+    gate.shut()
+    aside.close()
+
+
+def test_reads_work_again_and_no_write_is_lost_whatever_happens(rounds):
+    """More rounds, and mounters that hang: ``python benchmarks/mounts.py --rounds 100``."""
+    for number, fault in enumerate(("stopped", "killed", "all")):
+        assert rounds.run(number, fault) < 10, fault
 
 
 def test_without_fuse_the_way_out_is_said(monkeypatch, tmp_path):
