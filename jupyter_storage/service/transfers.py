@@ -212,8 +212,8 @@ class Transfers(UsageOf):
         if request["operation"] == "sync":
             from jupyter_storage.transfers.sync import SyncOptions
 
-            source, force = request["sources"][0], options.pop("force")
-            chosen = SyncOptions(**{**options, "max_delete": request["limit"]})
+            source, force = request["sources"][0], options.pop("force", False)
+            chosen = SyncOptions(**{**options, "max_delete": request.get("limit")})
             return self.sync(source, request["destination"], chosen, force=force)
         options["conflict"] = ConflictPolicy(options["conflict"])
         move = request["operation"] == "move"

@@ -61,7 +61,9 @@ class Signer:
         body : bytes
         """
         target, asked = self._target(path), _query(query)
-        url = f"{self._base}{target}" + (f"?{asked}" if asked else "")
+        # 'uploads' is sent alone, and signed as 'uploads='.
+        sent_query = "&".join(part.removesuffix("=") for part in asked.split("&"))
+        url = f"{self._base}{target}" + (f"?{sent_query}" if asked else "")
         if not self._access_key:
             return url, dict(headers)
         now = datetime.now(timezone.utc)

@@ -75,9 +75,21 @@ class Buffer(Generic[T]):
 
 
 def batches(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
-    """Take so many together: to hand each from thread to thread costs more than to make it."""
+    """Take so many together: to hand each from thread to thread costs more than to make it.
+
+    Where making them ends with an error, it comes after what was made before.
+    """
     left = iter(items)
-    while batch := list(islice(left, size)):
+    while True:
+        batch: list[T] = []
+        try:
+            batch.extend(islice(left, size))  # keeps what came before an error
+        except Exception:
+            if batch:
+                yield batch
+            raise
+        if not batch:
+            return
         yield batch
 
 

@@ -209,13 +209,10 @@ class Journals:
         Journal or None
             None where it cannot be kept, or another process is at the same right now.
         """
-        same = {name: value for name, value in request.items() if name != "limit"}
-        text = json.dumps(same, sort_keys=True)
-        name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        path = self._directory / (name + _SUFFIX)
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._thin_out()
+            path = self._path(request)
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
             return None
@@ -253,6 +250,19 @@ class Journals:
             with suppress(OSError):
                 (self._directory / (identifier + _SUFFIX)).unlink()
 
+    def _path(self, request: Mapping[str, Any]) -> Path:
+        same = _essence(request)
+        name = hashlib.blake2b(same.encode(), digest_size=16).hexdigest()
+        path = self._directory / (name + _SUFFIX)
+        if not path.exists():
+            # An older version had fewer options, and so another name for the same request.
+            for other, _ in self._newest():
+                with suppress(OSError), other.open(encoding="ascii", errors="replace") as file:
+                    head = _head(file.readline())
+                    if head is not None and _essence(head["request"]) == same:
+                        return other
+        return path
+
     def _newest(self) -> list[tuple[Path, float]]:
         found = []
         with suppress(OSError):
@@ -270,6 +280,14 @@ class Journals:
             with suppress(OSError), path.open("rb") as file:
                 if _is_free(file.fileno()):
                     path.unlink()
+
+
+def _essence(request: Mapping[str, Any]) -> str:
+    """Write what makes a request this one: an option that was not chosen is as good as none."""
+    same = {name: value for name, value in request.items() if name != "limit"}
+    if isinstance(same.get("options"), Mapping):
+        same["options"] = {name: value for name, value in same["options"].items() if value}
+    return json.dumps(same, sort_keys=True)
 
 
 def _head(line: str) -> dict[str, Any] | None:

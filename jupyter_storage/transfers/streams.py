@@ -107,7 +107,7 @@ def copy_file(
         With the path that a person knows the file by. Conflict: it changed while it was read.
     """
     inside = target.store.can_copy_from(source.store)
-    local = source.store.local_path(source.key) is not None
+    local = source.store.local_path("") is not None
 
     def once(number: int) -> Entry:
         done = 0
@@ -209,7 +209,7 @@ def _stream(
             )
         found = digest.hexdigest() if checks else None
         _compare(now, found, source.path, "what was read is not what the source holds")
-        if source.store.local_path(source.key) is not None:
+        if source.store.local_path("") is not None:
             _check_unchanged(source, now)
         with target.naming():
             written = writer.commit()
@@ -218,9 +218,9 @@ def _stream(
 
 
 def _filled(source: Place, target: Place, now: Entry, writer: Writer, progress: Progress) -> bool:
-    """Write a large file in any order, where both sides can and there is no checksum to compare."""
+    """Write a large file in any order, where both sides can; the source's store compares it."""
     fill = writer.filler
-    if fill is None or now.size is None or now.size <= CHUNK or now.checksum is not None:
+    if fill is None or now.size is None or now.size <= CHUNK:
         return False
 
     def write(offset: int, piece: bytes) -> None:

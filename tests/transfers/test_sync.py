@@ -206,6 +206,20 @@ def test_nothing_is_deleted_where_the_source_s_listing_breaks_off(local, bucket)
     assert set(contents(local.root / "dst")) == {"a", "b", "c"}
 
 
+def test_what_was_listed_before_a_break_is_copied(local, bucket):
+    for name in ("a", "b", "c"):
+        bucket.objects[f"p/{name}"] = (name.encode(), EARLY)
+
+    def fault(verb, key, offset):
+        if verb == "entry" and key == "p/c":
+            raise Unreachable("The connection was cut", path=key)
+
+    bucket.fault = fault
+    record = sync(at(bucket, "p"), at(local, "dst"))
+    assert (record.state, record.files_done, record.failure_count) == ("partial", 2, 1)
+    assert set(contents(local.root / "dst")) == {"a", "b"}
+
+
 @pytest.mark.parametrize(
     ("limit", "deleted"),
     [

@@ -45,6 +45,25 @@ def test_the_same_request_finds_what_was_done(journals):
     assert not journals.open(REQUEST).resumed
 
 
+def test_the_notes_of_an_older_version_with_fewer_options_are_found(journals, tmp_path):
+    old = {**REQUEST, "options": {"recursive": True, "force": False}}
+    first = journals.open(old)
+    mark = first.mark("a", "b", file())
+    first.done(mark)
+    first.close(keep=True)
+    # Older versions made the name of other things.
+    (only,) = (tmp_path / "transfers").iterdir()
+    only.rename(only.with_name("0123.journal"))
+    new = {**old, "options": {**old["options"], "verify": False, "excludes": []}}
+    assert (
+        journals.open({**new, "options": {**new["options"], "verify": True}}).recall(mark) is None
+    )
+    second = journals.open(new)
+    assert second.recall(mark) == "done"
+    second.close(keep=False)
+    assert "0123" not in {left.id for left in journals.left()}
+
+
 def test_a_line_that_was_cut_off_counts_for_nothing(journals, tmp_path):
     first = journals.open(REQUEST)
     marks = [first.mark(str(number), "b", file()) for number in range(3)]
