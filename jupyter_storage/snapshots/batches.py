@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from jupyter_storage.snapshots.helper import Helper, worthwhile
 from jupyter_storage.snapshots.repository import Repository
+from jupyter_storage.snapshots.repository.writing import SealedBlob
 from jupyter_storage.snapshots.small import Small, read_small
 
 __all__ = ["Batches"]
@@ -18,6 +19,7 @@ _MANY = 64  # files in a batch; of 64 KiB at most
 _AHEAD = 3  # batches that the helper has at once
 
 _T = TypeVar("_T")
+_Batch = list[tuple[_T, str, str]]
 
 
 class Batches(Generic[_T]):
@@ -33,8 +35,8 @@ class Batches(Generic[_T]):
 
     def __init__(self, repository: Repository, done: Callable[[_T, Small | None], None]) -> None:
         self._repository, self._done = repository, done
-        self._batch: list[tuple[_T, str, str]] = []
-        self._sent: deque[list[tuple[_T, str, str]]] = deque()
+        self._batch: _Batch[_T] = []
+        self._sent: deque[_Batch[_T]] = deque()
         self._answers: queue.Queue[Sequence[Any] | None] = queue.Queue()
         self._keys = repository.master_keys
         self._helper: Helper | None = None
@@ -68,27 +70,34 @@ class Batches(Generic[_T]):
         if self._helper is not None and len(self._sent) < _AHEAD:
             batch, self._batch = self._batch, []
             self._sent.append(batch)
-            self._helper.ask([(path, name) for _, path, name in batch], self._answers.put)
+            self._helper.ask(_paths(batch), self._answers.put)
         else:
             self._read()
 
     def _read(self) -> None:
         batch, self._batch = self._batch, []
-        for item, path, name in batch:
-            self._finish(item, read_small(path, name, self._keys, self._has))
+        self._finish(batch, read_small(_paths(batch), self._keys, self._has))
 
     def _take(self) -> None:
         results = self._answers.get()
         batch = self._sent.popleft()
-        for (item, _, _), small in zip(batch, results or [None] * len(batch), strict=True):
-            self._finish(item, small and Small(*small))
+        found = [small and Small(*small) for small in results or [None] * len(batch)]
+        self._finish(batch, found)
 
-    def _finish(self, item: _T, small: Small | None) -> None:
-        if small is not None and small.sealed is not None:
-            self._repository.save_sealed(
-                small.identifier, small.sealed, small.size, small.uncompressed
-            )
-        self._done(item, small)
+    def _finish(self, batch: _Batch[_T], found: Sequence[Small | None]) -> None:
+        self._repository.save_sealed(
+            [
+                SealedBlob(small.identifier, small.sealed, small.size, small.uncompressed)
+                for small in found
+                if small is not None and small.sealed is not None
+            ]
+        )
+        for (item, _, _), small in zip(batch, found, strict=True):
+            self._done(item, small)
 
     def _has(self, identifier: bytes) -> bool:
         return self._repository.has_blob("data", identifier)
+
+
+def _paths(batch: _Batch[_T]) -> list[tuple[str, str]]:
+    return [(path, name) for _, path, name in batch]

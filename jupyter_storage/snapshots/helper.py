@@ -97,18 +97,18 @@ class Helper:
                 self._asked.popleft()(None)
 
 
-def serve(work: Callable[[Keys, Any], object]) -> None:
+def serve(work: Callable[[Keys, Any], Sequence[object]]) -> None:
     """Be the process: read the keys and then batches of work, and answer each, until the end.
 
     Parameters
     ----------
     work : Callable
-        Makes a result of each thing in a batch. Both are plain values.
+        Makes a result of each thing in a batch. All are plain values.
     """
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     keys = Keys(*_read(requests))
     while (batch := _read(requests)) is not None:
-        _write(answers, [work(keys, each) for each in batch])
+        _write(answers, work(keys, batch))
 
 
 def _write(file: IO[bytes], message: Any) -> None:

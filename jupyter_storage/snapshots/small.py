@@ -1,4 +1,4 @@
-"""Small files: read, described and sealed, each in one go and with few steps.
+"""Small files: read, described and sealed, many in one go and with few steps.
 
 Of many small files it is the steps that cost, not the bytes. ``python -m
 jupyter_storage.snapshots.small`` does the same in a process of its own.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from jupyter_storage.snapshots.databases import is_database
 from jupyter_storage.snapshots.helper import serve
 from jupyter_storage.snapshots.nodes import attributes_of, file_text
 from jupyter_storage.snapshots.repository.crypto import Keys
-from jupyter_storage.snapshots.repository.packs import seal_blob
+from jupyter_storage.snapshots.repository.packs import seal_blobs
+from jupyter_storage.snapshots.repository.tree import Attribute
 
 __all__ = ["LARGEST", "Small", "main", "read_small"]
 
@@ -51,26 +52,60 @@ class Small(NamedTuple):
     uncompressed: int = 0
 
 
-def read_small(path: str, name: str, keys: Keys, has: Callable[[bytes], bool]) -> Small | None:
-    """Read a small file.
+def read_small(
+    files: Sequence[tuple[str, str]], keys: Keys, has: Callable[[bytes], bool]
+) -> list[Small | None]:
+    """Read small files.
+
+    Each step is done for all of them, and then the next: in turns they would find the processor's
+    caches full of each other's code, and take half as long again.
 
     Parameters
     ----------
-    path : str
-        Where it is.
-    name : str
-        The last part of that.
+    files : sequence of tuple
+        Where each is, and the last part of that; some 64 of them.
     keys : Keys
-        To seal its content with.
+        To seal their content with.
     has : Callable
         Whether a blob need not be sealed.
 
     Returns
     -------
-    Small or None
-        None if it is not small, not a file, or a database, if it cannot be read, or if it changed
-        meanwhile: what to do then is no matter of a few steps.
+    list of Small or None
+        One for each. None if it is not small, not a file, or a database, if it cannot be read, or
+        if it changed meanwhile: what to do then is no matter of a few steps.
     """
+    opened = [_open(path) for path, _ in files]
+    digests = [hashlib.sha256(each.plain) if each else None for each in opened]
+    found: list[Small | None] = []
+    new: dict[bytes, int] = {}
+    for (_, name), each, digest in zip(files, opened, digests, strict=True):
+        if each is None or digest is None:
+            found.append(None)
+        elif not each.plain:
+            text = file_text(name, each.status, each.attributes, ())
+            found.append(Small(text, 0, each.status.st_nlink))
+        else:
+            identifier = digest.digest()
+            text = file_text(name, each.status, each.attributes, (digest.hexdigest(),))
+            if identifier not in new and not has(identifier):
+                new[identifier] = len(found)
+            found.append(Small(text, len(each.plain), each.status.st_nlink, identifier))
+    plains = [each.plain for index in new.values() if (each := opened[index])]
+    for index, (sealed, uncompressed) in zip(new.values(), seal_blobs(keys, plains), strict=True):
+        if (small := found[index]) is not None:
+            found[index] = small._replace(sealed=sealed, uncompressed=uncompressed)
+    return found
+
+
+class _Opened(NamedTuple):
+    plain: bytes
+    status: os.stat_result
+    attributes: list[Attribute]
+
+
+def _open(path: str) -> _Opened | None:
+    """Read one version of a small file."""
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError:
@@ -95,14 +130,7 @@ def read_small(path: str, name: str, keys: Keys, has: Callable[[bytes], bool]) -
         or is_database(plain)
     ):
         return None
-    if not plain:
-        return Small(file_text(name, before, attributes, ()), 0, before.st_nlink)
-    digest = hashlib.sha256(plain)
-    text = file_text(name, before, attributes, (digest.hexdigest(),))
-    identifier = digest.digest()
-    if has(identifier):
-        return Small(text, size, before.st_nlink, identifier)
-    return Small(text, size, before.st_nlink, identifier, *seal_blob(keys, "data", plain))
+    return _Opened(plain, before, attributes)
 
 
 def main() -> None:
@@ -110,12 +138,10 @@ def main() -> None:
     # What was sealed once went to the other end, which keeps it.
     sealed: set[bytes] = set()
 
-    def read(keys: Keys, file: tuple[str, str]) -> tuple[object, ...] | None:
-        small = read_small(*file, keys, sealed.__contains__)
-        if small is None:
-            return None
-        sealed.add(small.identifier)
-        return tuple(small)
+    def read(keys: Keys, files: Sequence[tuple[str, str]]) -> list[tuple[object, ...] | None]:
+        found = read_small(files, keys, sealed.__contains__)
+        sealed.update(small.identifier for small in found if small is not None)
+        return [small and tuple(small) for small in found]
 
     serve(read)
 

@@ -115,7 +115,7 @@ def main() -> None:
             return [False] * len(targets)
         return [_try(plain, Target(*target)) for target in targets]
 
-    serve(write)
+    serve(lambda keys, batch: [write(keys, work) for work in batch])
 
 
 def _try(plain: bytes, target: Target) -> bool:

@@ -144,7 +144,7 @@ def test_only_changed_files_are_read(project, snapshot, restic, monkeypatch):
     monkeypatch.setattr(
         batches,
         "read_small",
-        lambda path, name, keys, has: read.append(name) or original(path, name, keys, has),
+        lambda files, *rest: read.extend(name for _, name in files) or original(files, *rest),
     )
     record = snapshot()
     assert read == ["file20", "file7"]
@@ -241,9 +241,9 @@ def test_a_file_that_vanishes_during_the_scan_is_no_failure(
     (project / "b").write_text("b")
     original = batches.read_small
 
-    def read(path, name, keys, has):
+    def read(files, *rest):
         (project / "b").unlink(missing_ok=True)
-        return original(path, name, keys, has)
+        return original(files, *rest)
 
     monkeypatch.setattr(batches, "read_small", read)
     record = snapshot()

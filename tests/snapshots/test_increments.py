@@ -224,7 +224,7 @@ def test_what_could_not_be_read_is_named_and_caught_up(pair, project, monkeypatc
 
     monkeypatch.setattr(ContentReader, "_store", disturbed)
     # As if it changed while it was read in one go, too.
-    monkeypatch.setattr(batches, "read_small", lambda *_: None)
+    monkeypatch.setattr(batches, "read_small", lambda files, *_: [None] * len(files))
     (project / "a/busy").write_text("2")
     changes = Changes(it.base.tree, [("a/busy", False)])
     taken = take(it.repository, project, tags=TAGS, memory=it.memory, changes=changes)

@@ -14,6 +14,21 @@ from jupyter_storage.snapshots.repository.crypto import Keys, digest, make_key_f
 from jupyter_storage.snapshots.repository.times import now, to_text
 
 
+@pytest.mark.parametrize("first", [0, 7, 2**128 - 2])
+def test_messages_sealed_together_share_no_value_of_the_counter(monkeypatch, first):
+    monkeypatch.setattr(os, "urandom", lambda size: first.to_bytes(size, "big"))
+    keys = Keys(b"e" * 32, b"k" * 16, b"r" * 16)
+    plains = [b"a" * 40, b"", b"b", b"c" * 16, b"", b"d" * 1000]
+    sealed = keys.seal_all(plains)
+    assert [keys.open(each) for each in sealed] == plains
+    used = [
+        (int.from_bytes(each[:16], "big") + block) % 2**128
+        for each, plain in zip(sealed, plains, strict=True)
+        for block in range(max(1, -(-len(plain) // 16)))
+    ]
+    assert used == [(first + number) % 2**128 for number in range(len(used))]
+
+
 def test_a_seal_notices_any_changed_bit():
     keys = Keys.random()
     sealed = keys.seal(b"some text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from jupyter_storage.snapshots import batches, helper
 from jupyter_storage.snapshots.capture import capture
 from jupyter_storage.snapshots.nodes import describe, file_text
 from jupyter_storage.snapshots.repository.crypto import Keys
+from jupyter_storage.snapshots.repository.packs import open_blob
 from jupyter_storage.snapshots.repository.tree import decode_tree, encode_tree, to_go_json
 from jupyter_storage.snapshots.small import LARGEST, read_small
 
@@ -41,7 +43,7 @@ def test_the_text_of_a_file_is_that_of_its_node(tmp_path, name, content, mode):
     if content:
         os.link(path, tmp_path / "other")
     node = describe(path, name, os.lstat(path))
-    small = read_small(path, name, Keys.random(), lambda _: False)
+    [small] = read_small([(path, name)], Keys.random(), lambda _: False)
     node["content"] = [small.identifier.hex()] if content else []
     assert small.text == to_go_json(node)
     assert encode_tree([], [(name, small.text)]) == encode_tree([node])
@@ -60,7 +62,8 @@ def test_the_text_of_a_file_has_its_attributes(tmp_path):
     node["content"] = ["00"]
     text = file_text("file", path.lstat(), node["extended_attributes"], ["00"])
     assert text == to_go_json(node)
-    assert "user.note" in read_small(str(path), "file", Keys.random(), lambda _: False).text
+    [small] = read_small([(str(path), "file")], Keys.random(), lambda _: False)
+    assert "user.note" in small.text
 
 
 def test_what_needs_care_is_left_to_others(tmp_path):
@@ -70,9 +73,28 @@ def test_what_needs_care_is_left_to_others(tmp_path):
     with sqlite3.connect(tmp_path / "database") as database:
         database.execute("create table t (x)")
     database.close()
-    keys = Keys.random()
-    for name in ("large", "pipe", "link", "database", "missing"):
-        assert read_small(str(tmp_path / name), name, keys, lambda _: False) is None
+    (tmp_path / "plain").write_bytes(b"plain")
+    names = ("large", "pipe", "plain", "link", "database", "missing")
+    found = read_small([(str(tmp_path / n), n) for n in names], Keys.random(), lambda _: False)
+    assert [name for name, small in zip(names, found, strict=True) if small] == ["plain"]
+
+
+def test_files_of_a_batch_are_sealed_once_and_open_to_what_they_hold(tmp_path):
+    contents = {"a": b"x" * 5000, "b": os.urandom(777), "c": b"", "d": b"x" * 5000, "e": b"1"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    keys, known = Keys.random(), hashlib.sha256(b"1").digest()
+    files = [(str(tmp_path / name), name) for name in contents]
+    found = read_small(files, keys, known.__eq__)
+    assert [name for name, small in zip(contents, found, strict=True) if small.sealed] == ["a", "b"]
+    for name, small in zip("ab", found, strict=False):
+        assert (
+            open_blob(keys, small.identifier.hex(), small.sealed, small.uncompressed)
+            == (contents[name])
+        )
+    assert found[0].uncompressed == 5000
+    assert found[1].uncompressed == 0
+    assert found[3].identifier == found[0].identifier
 
 
 @pytest.fixture

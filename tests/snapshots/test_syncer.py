@@ -261,7 +261,7 @@ def test_failures_are_tried_again_with_the_next_capture(start, project, monkeypa
         return read(self, directory, name, names)
 
     monkeypatch.setattr(ContentReader, "read", refusing)
-    monkeypatch.setattr(batches, "read_small", lambda *_: None)
+    monkeypatch.setattr(batches, "read_small", lambda files, *_: [None] * len(files))
     (project / "busy").write_text("1")
     (project / "calm").write_text("1")
     told = run.wait(lambda told: told.record.files == 1 and not told.pending)

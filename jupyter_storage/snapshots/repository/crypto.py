@@ -16,7 +16,9 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -30,6 +32,9 @@ __all__ = ["OVERHEAD", "Keys", "digest", "make_key_file", "open_key_file", "user
 
 OVERHEAD = 32
 """Bytes that a seal adds."""
+
+_BLOCK = 16  # bytes of a block of AES
+_COUNTERS = 2 ** (8 * _BLOCK)
 
 # 32 MiB of memory and some 0.1 s: guessing stays dear, opening stays quick.
 _N, _R, _P = 2**15, 8, 1
@@ -74,6 +79,29 @@ class Keys:
         ciphers = self._ciphers()
         text = ciphers.stream(iv, plain)
         return b"".join((iv, text, ciphers.mac(iv, text)))
+
+    def seal_all(self, plains: Sequence[bytes]) -> list[bytes]:
+        """Encrypt and authenticate many small messages, in a fraction of the time of each alone.
+
+        One run of the counter passes over all: it begins at random, and the IV of each message is
+        where it stands there, so that no two blocks share a value.
+        """
+        if not plains:
+            return []
+        # Whole blocks; an empty message has one as well, for its authenticator's sake.
+        padded = [plain.ljust(max(1, -(-len(plain) // _BLOCK)) * _BLOCK, b"\0") for plain in plains]
+        starts = list(accumulate(map(len, padded), initial=0))
+        first = int.from_bytes(os.urandom(_BLOCK), "big")
+        ivs = [
+            ((first + start // _BLOCK) % _COUNTERS).to_bytes(_BLOCK, "big") for start in starts[:-1]
+        ]
+        ciphers = self._ciphers()
+        stream = ciphers.stream(ivs[0], b"".join(padded))
+        sealed = []
+        for plain, start, iv, key in zip(plains, starts, ivs, ciphers.mac_keys(ivs), strict=False):
+            text = stream[start : start + len(plain)]
+            sealed.append(b"".join((iv, text, Poly1305.generate_tag(key, text))))
+        return sealed
 
     def open(self, sealed: bytes | memoryview) -> bytes:
         """Check and decrypt.
@@ -126,6 +154,12 @@ class _Ciphers:
 
     def mac(self, iv: bytes, text: bytes | memoryview) -> bytes:
         return Poly1305.generate_tag(self._r + self._block.update(iv), text)
+
+    def mac_keys(self, ivs: Sequence[bytes]) -> Iterator[bytes]:
+        """The one-time keys of authenticators."""
+        nonces = self._block.update(b"".join(ivs))
+        for start in range(0, len(nonces), _BLOCK):
+            yield self._r + nonces[start : start + _BLOCK]
 
 
 _DAMAGED = "Check the repository with 'restic check --read-data'."

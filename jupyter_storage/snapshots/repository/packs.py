@@ -7,7 +7,7 @@ Data and trees lie in packs of their own. Source: restic's design document, "Pac
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,7 @@ __all__ = [
     "open_blob",
     "pack_size",
     "seal_blob",
+    "seal_blobs",
 ]
 
 TARGET = 16 * 2**20
@@ -86,6 +87,15 @@ def seal_blob(keys: Keys, kind: BlobType, plain: bytes) -> tuple[bytes, int]:
     if len(compressed) < len(plain) or kind == "tree":
         return keys.seal(compressed), len(plain)
     return keys.seal(plain), 0
+
+
+def seal_blobs(keys: Keys, plains: Sequence[bytes]) -> list[tuple[bytes, int]]:
+    """Do what :func:`seal_blob` does, with many small blobs of data."""
+    chosen = [min(plain, compress(plain), key=len) for plain in plains]
+    return [
+        (sealed, 0 if each is plain else len(plain))
+        for sealed, each, plain in zip(keys.seal_all(chosen), chosen, plains, strict=True)
+    ]
 
 
 def open_blob(keys: Keys, identifier: str, sealed: bytes | memoryview, uncompressed: int) -> bytes:

@@ -6,7 +6,7 @@ A crash leaves packs or indexes that nobody needs, never a snapshot that lacks s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,7 +28,7 @@ from jupyter_storage.snapshots.repository.packs import BlobType
 from jupyter_storage.snapshots.repository.reading import BlobReader
 from jupyter_storage.snapshots.repository.snapshots import Snapshot
 from jupyter_storage.snapshots.repository.tree import Node, decode_tree, encode_tree
-from jupyter_storage.snapshots.repository.writing import BlobWriter
+from jupyter_storage.snapshots.repository.writing import BlobWriter, SealedBlob
 from jupyter_storage.stores.store import Store
 
 if TYPE_CHECKING:
@@ -225,9 +225,9 @@ class Repository:
         """Put a blob into a pack; see :meth:`BlobWriter.save`."""
         return self._writer.save(kind, plain)
 
-    def save_sealed(self, identifier: bytes, sealed: bytes, size: int, uncompressed: int) -> None:
-        """Put a sealed blob of data into a pack; see :meth:`BlobWriter.save_sealed`."""
-        self._writer.save_sealed("data", identifier, sealed, size, uncompressed)
+    def save_sealed(self, blobs: Sequence[SealedBlob]) -> None:
+        """Put sealed blobs of data into packs; see :meth:`BlobWriter.save_sealed`."""
+        self._writer.save_sealed("data", blobs)
 
     def load_blob(self, kind: BlobType, identifier: str) -> bytes:
         """Read one blob, checked against its ID."""

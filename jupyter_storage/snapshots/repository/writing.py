@@ -7,7 +7,9 @@ needs.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 from jupyter_storage.snapshots.repository.catalog import Catalog
 from jupyter_storage.snapshots.repository.crypto import digest
@@ -15,10 +17,30 @@ from jupyter_storage.snapshots.repository.files import Files, pack_key
 from jupyter_storage.snapshots.repository.index import MOST_BLOBS
 from jupyter_storage.snapshots.repository.packs import BlobType, Pack, PackedBlob, Packer, seal_blob
 
-__all__ = ["BlobWriter"]
+__all__ = ["BlobWriter", "SealedBlob"]
 
 _UPLOADS = 3  # packs of 16 MiB that are written, or wait, at once
 _PACKS_PER_INDEX = 128  # some 2 GiB: what a crash in a long first snapshot can cost
+
+
+class SealedBlob(NamedTuple):
+    """A blob as :func:`seal_blob` makes it.
+
+    Attributes
+    ----------
+    id : bytes
+        SHA-256 of the plain blob.
+    sealed : bytes
+    size : int
+        Bytes of the plain blob.
+    uncompressed : int
+        The same if it was compressed, else 0.
+    """
+
+    id: bytes
+    sealed: bytes
+    size: int
+    uncompressed: int
 
 
 class BlobWriter:
@@ -62,44 +84,31 @@ class BlobWriter:
                 return identifier.hex()
             self._fresh[kind].add(identifier)
         sealed, uncompressed = seal_blob(self._files.keys, kind, plain)
-        self._pack(kind, identifier, sealed, len(plain), uncompressed)
+        self._pack(kind, [SealedBlob(identifier, sealed, len(plain), uncompressed)])
         return identifier.hex()
 
-    def save_sealed(
-        self, kind: BlobType, identifier: bytes, sealed: bytes, size: int, uncompressed: int
-    ) -> None:
-        """Put in a blob that was sealed elsewhere, as :func:`seal_blob` does; see :meth:`save`.
-
-        Parameters
-        ----------
-        kind : str
-        identifier : bytes
-            SHA-256 of the plain blob.
-        sealed : bytes
-        size : int
-            Bytes of the plain blob.
-        uncompressed : int
-            The same if it was compressed, else 0.
-        """
+    def save_sealed(self, kind: BlobType, blobs: Iterable[SealedBlob]) -> None:
+        """Put in blobs that were sealed elsewhere, unless they are there; see :meth:`save`."""
         with self._lock:
-            if self.has(kind, identifier):
-                return
-            self._fresh[kind].add(identifier)
-        self._pack(kind, identifier, sealed, size, uncompressed)
+            fresh, new = self._fresh[kind], []
+            for blob in blobs:
+                if not self.has(kind, blob.id):
+                    fresh.add(blob.id)
+                    new.append(blob)
+        self._pack(kind, new)
 
-    def _pack(
-        self, kind: BlobType, identifier: bytes, sealed: bytes, size: int, uncompressed: int
-    ) -> None:
-        pack = None
+    def _pack(self, kind: BlobType, blobs: Iterable[SealedBlob]) -> None:
+        packs = []
         with self._lock:
             packer = self._packers.setdefault(kind, Packer(self._files.keys, kind))
-            packer.add(identifier, sealed, uncompressed)
-            self.bytes_added += size
-            self.bytes_packed += len(sealed)
-            self.blobs_added[kind] += 1
-            if packer.full:
-                pack = packer.finish()
-        if pack is not None:
+            for blob in blobs:
+                packer.add(blob.id, blob.sealed, blob.uncompressed)
+                self.bytes_added += blob.size
+                self.bytes_packed += len(blob.sealed)
+                self.blobs_added[kind] += 1
+                if packer.full and (pack := packer.finish()) is not None:
+                    packs.append(pack)
+        for pack in packs:
             self._upload(pack)
 
     def flush(self) -> None:
