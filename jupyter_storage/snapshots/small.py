@@ -41,7 +41,7 @@ class Small(NamedTuple):
     sealed : bytes or None
         The blob; None where it was there already.
     uncompressed : int
-        See :func:`~jupyter_storage.snapshots.repository.packs.seal_blob`.
+        See :func:`~jupyter_storage.snapshots.repository.packs.seal_blobs`.
     """
 
     text: str

@@ -183,7 +183,8 @@ class PartWriter(Writer):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         # What cannot change is kept as it is, not copied.
-        view = memoryview(data if isinstance(data, bytes) else bytes(data))
+        view = memoryview(data)
+        view = view if view.readonly else memoryview(bytes(view))
         self._written += len(view)
         while view:
             limit = self._limit()

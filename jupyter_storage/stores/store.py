@@ -241,7 +241,7 @@ class Store(ABC):
     def write(
         self,
         key: str,
-        data: bytes,
+        data: bytes | memoryview,
         *,
         exclusive: bool = False,
         modified: datetime | None = None,

@@ -72,7 +72,7 @@ class ThrottledStore(ForwardingStore):
     def write(
         self,
         key: str,
-        data: bytes,
+        data: bytes | memoryview,
         *,
         exclusive: bool = False,
         modified: datetime | None = None,

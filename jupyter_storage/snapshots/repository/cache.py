@@ -40,7 +40,7 @@ class Cache:
                 return content
         return None
 
-    def write(self, kind: str, identifier: str, content: bytes) -> None:
+    def write(self, kind: str, identifier: str, content: bytes | memoryview) -> None:
         """Keep a copy."""
         if self._directory is None:
             return

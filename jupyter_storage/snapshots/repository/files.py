@@ -129,7 +129,7 @@ class Files:
             return False
         return True
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes | memoryview) -> None:
         """Write a file whole, several times if need be."""
         self._persist(lambda: self.store.write(key, content))
 

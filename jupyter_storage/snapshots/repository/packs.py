@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from mmap import MAP_ANON, MAP_PRIVATE, mmap
+from typing import Literal, NamedTuple
 
 from jupyter_storage.errors import ChecksumMismatch
 from jupyter_storage.snapshots.repository.compression import CHECK, compress, decompress
@@ -21,11 +22,11 @@ __all__ = [
     "Pack",
     "PackedBlob",
     "Packer",
+    "choose_form",
     "decode_header",
     "header_length",
     "open_blob",
     "pack_size",
-    "seal_blob",
     "seal_blobs",
 ]
 
@@ -34,6 +35,8 @@ TARGET = 16 * 2**20
 
 # A header that lists more than this would be larger than restic likes to read at once.
 _MOST_BLOBS = 10_000
+_HEADER = 2**19  # bytes; enough for that
+_ROOM = TARGET + 2**23 + 2**12  # bytes; the last blob comes when the pack is nearly full
 
 BlobType = Literal["data", "tree"]
 
@@ -44,8 +47,7 @@ _NAMES: tuple[BlobType, BlobType] = ("data", "tree")
 _LENGTH = struct.Struct("<I")
 
 
-@dataclass(frozen=True, slots=True)
-class PackedBlob:
+class PackedBlob(NamedTuple):
     """Where a blob lies in its pack.
 
     Attributes
@@ -71,35 +73,39 @@ class Pack:
 
     id: bytes
     type: BlobType
-    content: bytes
+    content: memoryview
     blobs: tuple[PackedBlob, ...]
 
 
-def seal_blob(keys: Keys, kind: BlobType, plain: bytes) -> tuple[bytes, int]:
-    """Compress a blob where that is worthwhile, and seal it.
+def choose_form(kind: BlobType, plain: bytes) -> tuple[bytes, int]:
+    """Compress a blob where that is worthwhile.
 
     Returns
     -------
     tuple
-        The sealed blob, and the length of the plain one if it was compressed, else 0.
+        What is to be sealed, and the length of the plain blob if that is compressed, else 0.
     """
     compressed = compress(plain)
     if len(compressed) < len(plain) or kind == "tree":
-        return keys.seal(compressed), len(plain)
-    return keys.seal(plain), 0
+        return compressed, len(plain)
+    return plain, 0
 
 
 def seal_blobs(keys: Keys, plains: Sequence[bytes]) -> list[tuple[bytes, int]]:
-    """Do what :func:`seal_blob` does, with many small blobs of data."""
-    chosen = [min(plain, compress(plain), key=len) for plain in plains]
-    return [
-        (sealed, 0 if each is plain else len(plain))
-        for sealed, each, plain in zip(keys.seal_all(chosen), chosen, plains, strict=True)
-    ]
+    """Compress blobs of data where that is worthwhile, and seal them: many small ones.
+
+    Returns
+    -------
+    list of tuple
+        Of each the sealed blob, and the length of the plain one if it was compressed, else 0.
+    """
+    formed = [choose_form("data", plain) for plain in plains]
+    sealed = keys.seal_all([form for form, _ in formed])
+    return [(blob, uncompressed) for blob, (_, uncompressed) in zip(sealed, formed, strict=True)]
 
 
 def open_blob(keys: Keys, identifier: str, sealed: bytes | memoryview, uncompressed: int) -> bytes:
-    """Undo :func:`seal_blob`; raises ChecksumMismatch if the blob is not what its ID says."""
+    """Undo :func:`seal_blobs`; raises ChecksumMismatch if the blob is not what its ID says."""
     plain = keys.open(sealed)
     if uncompressed:
         plain = decompress(plain, uncompressed, identifier)
@@ -109,11 +115,28 @@ def open_blob(keys: Keys, identifier: str, sealed: bytes | memoryview, uncompres
 
 
 class Packer:
-    """Collects the sealed blobs of one type until a pack is full. Not thread-safe."""
+    """Collects the sealed blobs of one type until a pack is full. Not thread-safe.
 
-    def __init__(self, keys: Keys, kind: BlobType) -> None:
-        self._keys, self._kind = keys, kind
-        self._pieces: list[bytes] = []
+    Blobs are sealed where they will lie: a copy of each would cost as much as sealing it.
+
+    Parameters
+    ----------
+    keys : Keys
+        Of the repository.
+    kind : str
+        Type of its blobs.
+    first : int
+        Bytes of its first blob, sealed; it may be larger than a usual pack.
+    """
+
+    def __init__(self, keys: Keys, kind: BlobType, first: int) -> None:
+        self.kind: BlobType = kind
+        self.unfilled = 0
+        """Places that were reserved and are not filled yet, as whoever fills them counts."""
+        self._keys = keys
+        self._room = max(_ROOM, first)
+        # Pages that nobody writes to take no memory.
+        self._content = memoryview(mmap(-1, self._room + _HEADER, flags=MAP_PRIVATE | MAP_ANON))
         self._blobs: list[PackedBlob] = []
         self._size = 0
 
@@ -122,23 +145,24 @@ class Packer:
         """Whether it is time to finish the pack."""
         return self._size >= TARGET or len(self._blobs) >= _MOST_BLOBS
 
-    def add(self, identifier: bytes, sealed: bytes, uncompressed: int) -> None:
-        """Add a sealed blob; ``uncompressed`` is 0 where it was not compressed."""
-        self._blobs.append(
-            PackedBlob(identifier, self._kind, self._size, len(sealed), uncompressed)
-        )
-        self._pieces.append(sealed)
-        self._size += len(sealed)
+    def fits(self, length: int) -> bool:
+        """Whether there is a place for a sealed blob."""
+        return self._size + length <= self._room
 
-    def finish(self) -> Pack | None:
-        """Make a pack of what there is and begin a new one; None where there is nothing."""
-        if not self._blobs:
-            return None
+    def reserve(self, identifier: bytes, length: int, uncompressed: int) -> memoryview:
+        """Give the place for a sealed blob; ``uncompressed`` is 0 where it was not compressed."""
+        start = self._size
+        self._blobs.append(PackedBlob(identifier, self.kind, start, length, uncompressed))
+        self._size += length
+        return self._content[start : self._size]
+
+    def finish(self) -> Pack:
+        """Make the pack. All places must be filled, and nothing may be added any more."""
         header = self._keys.seal(b"".join(map(_entry, self._blobs)))
-        content = b"".join((*self._pieces, header, _LENGTH.pack(len(header))))
-        pack = Pack(digest(content), self._kind, content, tuple(self._blobs))
-        self._pieces, self._blobs, self._size = [], [], 0
-        return pack
+        tail = header + _LENGTH.pack(len(header))
+        content = self._content[: self._size + len(tail)]
+        content[self._size :] = tail
+        return Pack(digest(content), self.kind, content.toreadonly(), tuple(self._blobs))
 
 
 def _entry(blob: PackedBlob) -> bytes:

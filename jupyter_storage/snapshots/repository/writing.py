@@ -12,19 +12,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from jupyter_storage.snapshots.repository.catalog import Catalog
-from jupyter_storage.snapshots.repository.crypto import digest
+from jupyter_storage.snapshots.repository.crypto import OVERHEAD, digest
 from jupyter_storage.snapshots.repository.files import Files, pack_key
 from jupyter_storage.snapshots.repository.index import MOST_BLOBS
-from jupyter_storage.snapshots.repository.packs import BlobType, Pack, PackedBlob, Packer, seal_blob
+from jupyter_storage.snapshots.repository.packs import BlobType, PackedBlob, Packer, choose_form
 
 __all__ = ["BlobWriter", "SealedBlob"]
 
-_UPLOADS = 3  # packs of 16 MiB that are written, or wait, at once
+_UPLOADS = 2  # packs of 16 MiB that are written, or wait, at once
 _PACKS_PER_INDEX = 128  # some 2 GiB: what a crash in a long first snapshot can cost
 
 
 class SealedBlob(NamedTuple):
-    """A blob as :func:`seal_blob` makes it.
+    """A blob as :func:`seal_blobs` makes it.
 
     Attributes
     ----------
@@ -58,6 +58,8 @@ class BlobWriter:
         self._files, self._catalog = files, catalog
         self._lock = threading.RLock()
         self._packers: dict[BlobType, Packer] = {}
+        # Full, and waiting to be written.
+        self._done: list[Packer] = []
         self._fresh: dict[BlobType, set[bytes]] = {"data": set(), "tree": set()}
         self._written: list[tuple[str, tuple[PackedBlob, ...]]] = []
         self._uploads: ThreadPoolExecutor | None = None
@@ -83,41 +85,58 @@ class BlobWriter:
             if identifier in self._fresh[kind] if again else self.has(kind, identifier):
                 return identifier.hex()
             self._fresh[kind].add(identifier)
-        sealed, uncompressed = seal_blob(self._files.keys, kind, plain)
-        self._pack(kind, [SealedBlob(identifier, sealed, len(plain), uncompressed)])
+        form, uncompressed = choose_form(kind, plain)
+        packer, place = self._reserve(kind, identifier, len(form) + OVERHEAD, uncompressed)
+        self._files.keys.seal_into(form, place)
+        self._filled(packer, len(plain), len(place))
+        self._upload_done()
         return identifier.hex()
 
     def save_sealed(self, kind: BlobType, blobs: Iterable[SealedBlob]) -> None:
         """Put in blobs that were sealed elsewhere, unless they are there; see :meth:`save`."""
         with self._lock:
-            fresh, new = self._fresh[kind], []
+            fresh = self._fresh[kind]
             for blob in blobs:
-                if not self.has(kind, blob.id):
-                    fresh.add(blob.id)
-                    new.append(blob)
-        self._pack(kind, new)
+                if self.has(kind, blob.id):
+                    continue
+                fresh.add(blob.id)
+                packer, place = self._reserve(kind, blob.id, len(blob.sealed), blob.uncompressed)
+                place[:] = blob.sealed
+                self._filled(packer, blob.size, len(place))
+        self._upload_done()
 
-    def _pack(self, kind: BlobType, blobs: Iterable[SealedBlob]) -> None:
-        packs = []
+    def _reserve(
+        self, kind: BlobType, identifier: bytes, length: int, uncompressed: int
+    ) -> tuple[Packer, memoryview]:
+        """Give a place in a pack."""
         with self._lock:
-            packer = self._packers.setdefault(kind, Packer(self._files.keys, kind))
-            for blob in blobs:
-                packer.add(blob.id, blob.sealed, blob.uncompressed)
-                self.bytes_added += blob.size
-                self.bytes_packed += len(blob.sealed)
-                self.blobs_added[kind] += 1
-                if packer.full and (pack := packer.finish()) is not None:
-                    packs.append(pack)
-        for pack in packs:
-            self._upload(pack)
+            packer = self._packers.get(kind)
+            if packer is None or packer.full or not packer.fits(length):
+                if packer is not None and not packer.unfilled:
+                    self._done.append(packer)
+                packer = self._packers[kind] = Packer(self._files.keys, kind, length)
+            packer.unfilled += 1
+            return packer, packer.reserve(identifier, length, uncompressed)
+
+    def _filled(self, packer: Packer, size: int, packed: int) -> None:
+        with self._lock:
+            self.bytes_added += size
+            self.bytes_packed += packed
+            self.blobs_added[packer.kind] += 1
+            packer.unfilled -= 1
+            if packer.unfilled:
+                return
+            if packer is not self._packers.get(packer.kind):
+                self._done.append(packer)
+            elif packer.full:
+                self._done.append(self._packers.pop(packer.kind))
 
     def flush(self) -> None:
         """Write what is still in memory: packs, then the index. Then all blobs are durable."""
-        for kind in ("data", "tree"):
-            with self._lock:
-                pack = self._packers[kind].finish() if kind in self._packers else None
-            if pack is not None:
-                self._upload(pack)
+        with self._lock:
+            self._done += self._packers.values()
+            self._packers.clear()
+        self._upload_done()
         self._settle()
         self._write_index()
         with self._lock:
@@ -128,21 +147,31 @@ class BlobWriter:
         if self._uploads is not None:
             self._uploads.shutdown(cancel_futures=True)
 
-    def _upload(self, pack: Pack) -> None:
+    def _upload_done(self) -> None:
+        # Not with the lock, which uploads need: this waits for them.
+        while True:
+            with self._lock:
+                if not self._done:
+                    return
+                packer = self._done.pop()
+            self._upload(packer)
+
+    def _upload(self, packer: Packer) -> None:
         self._raise_failed()
         self._slots.acquire()
         try:
             with self._lock:
                 if self._uploads is None:
                     self._uploads = ThreadPoolExecutor(_UPLOADS, "packs")
-                future = self._uploads.submit(self._write_pack, pack)
+                future = self._uploads.submit(self._write_pack, packer)
                 self._uploading.add(future)
         except BaseException:
             self._slots.release()
             raise
         future.add_done_callback(lambda _: self._slots.release())
 
-    def _write_pack(self, pack: Pack) -> None:
+    def _write_pack(self, packer: Packer) -> None:
+        pack = packer.finish()
         name = pack.id.hex()
         self._files.put(pack_key(name), pack.content)
         if pack.type == "tree":
