@@ -260,17 +260,10 @@ def test_the_size_is_known_exactly(sizes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "sizes",
-    [
-        {"edge": 2**31 - 1, "after": 3},
-        {"near": int((2**31 - 1) / 1.05) + 1, "after": 3},
-        {"huge": 2**32 + 5, "after": 3, "again": 2**31},
-    ],
-    ids=["at 2 GiB", "where zipfile turns to zip64", "beyond 4 GiB"],
-)
-def test_zip64_is_used_where_it_is_needed(sizes, tmp_path):
+def test_zip64_is_used_where_it_is_needed(tmp_path):
     """The file is sparse: runs of zeros are not written."""
+    # The first is beyond what 32 bits count, and the second is where zipfile turns to zip64.
+    sizes = {"huge": 2**32 + 5, "near": int((2**31 - 1) / 1.05) + 1, "after": 3}
     file, zeros = tmp_path / "t.zip", bytes(PIECE)
     try:
         with file.open("wb") as target:
@@ -284,8 +277,7 @@ def test_zip64_is_used_where_it_is_needed(sizes, tmp_path):
             found = {info.filename: info.file_size for info in opened.infolist()}
             assert opened.read("t/after") == bytes(3)
         assert found == {"t/": 0, **{f"t/{name}": size for name, size in sizes.items()}}
-        for test in (["7z", "t", "-bd"], ["unzip", "-tq"]):
-            subprocess.run([*test, str(file)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["unzip", "-tq", str(file)], check=True, stdout=subprocess.DEVNULL)
     finally:
         file.unlink()
 

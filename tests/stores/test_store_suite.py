@@ -41,11 +41,11 @@ class TestS3(StoreSuite):
 
 
 class TestS3AsAmazonDoes(StoreSuite):
-    """Where conditions count for uploads of several parts too, as with AWS."""
+    """A whole bucket, where conditions count for uploads of several parts too, as with AWS."""
 
     @pytest.fixture
     def store(self, moto_bucket):
-        store = open_store(f"s3://{moto_bucket}/some/prefix")
+        store = RetryingStore(open_store(f"s3://{moto_bucket}"))
         yield store
         store.close()
 
@@ -58,14 +58,6 @@ class TestS3WithoutTheNativeLane(StoreSuite):
         store = open_store(f"s3://{moto_bucket}/some/prefix", {"requester_pays": True})
         yield store
         assert store._client.native("a", "a") is None
-        store.close()
-
-
-class TestS3BucketRoot(StoreSuite):
-    @pytest.fixture
-    def store(self, s3_bucket):
-        store = RetryingStore(open_store(f"s3://{s3_bucket}"))
-        yield store
         store.close()
 
 
