@@ -328,6 +328,47 @@ def test_a_database_under_a_writer_is_whole(project, snapshot, restored, restic,
         writer.join()
 
 
+def test_fifty_databases_under_a_writer_are_whole(project, snapshot, restored, restic):
+    names = [f"{number}.db" for number in range(50)]
+    for number, name in enumerate(names):
+        with sqlite3.connect(project / name) as connection:
+            connection.execute(f"pragma journal_mode={('wal', 'delete')[number % 2]}")
+            connection.execute("create table t (a integer, b blob)")
+        connection.close()
+    stop, written = threading.Event(), []
+
+    def write():
+        connections = [sqlite3.connect(project / name, timeout=30) for name in names]
+        while not stop.is_set():
+            for connection in connections:
+                with connection:
+                    for number in range(4):
+                        row = (len(written), os.urandom(3000 * number))
+                        connection.execute("insert into t values (?, ?)", row)
+                written.append(1)
+        for connection in connections:
+            connection.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        while len(written) < 3 * len(names):
+            time.sleep(0.01)
+        before = len(written)
+        assert snapshot().failures == ()
+        assert len(written) > before
+    finally:
+        stop.set()
+        writer.join()
+    out, counts = restored(), []
+    for name in names:
+        connection = sqlite3.connect(out / name)
+        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        counts += connection.execute("select count(*) from t").fetchone()
+        connection.close()
+    assert all(count >= 3 * 4 and count % 4 == 0 for count in counts)
+
+
 def test_a_database_at_rest_leaves_nothing_behind(project, snapshot, restored, restic):
     path = project / "data.db"
     with sqlite3.connect(path) as connection:
