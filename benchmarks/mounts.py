@@ -1,10 +1,14 @@
-"""How fast a large file is read in order through mounts, beside ``cp`` from the same server.
+"""How mounts do: reading beside ``cp``, the first byte, large listings, and what befalls them.
 
-    python benchmarks/mounts.py --runs 5 --megabytes 512
+    python benchmarks/mounts.py --runs 5 --megabytes 512  # reading in order, and the first byte
+    python benchmarks/mounts.py --objects 100000          # a bucket of so many objects
+    python benchmarks/mounts.py --rounds 100              # faults: see tests/mounts/rounds.py
 
-Starts Ceph's S3 gateway on loopback. ``jupyter storage cp`` to memory (its start-up included) and
-each mounter that works here take turns; what the kernel kept is dropped between the runs. Prints
-the medians, and the ratio of a mount's speed to that of ``cp``. Needs ``/dev/fuse``.
+Starts Ceph's S3 gateway on loopback. Reading: ``jupyter storage cp`` to memory (its start-up
+included) and each mounter that works here take turns; what the kernel kept is dropped between the
+runs. Prints the medians, and the ratio of a mount's speed to that of ``cp``. Rounds end with status
+1 if anything that was written is lost, or cannot be read again within 10 seconds (30 where the
+mounter hangs). Needs ``/dev/fuse``.
 """
 
 from __future__ import annotations
@@ -16,17 +20,25 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from obstore.store import S3Store
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(1, str(Path(__file__).parent.parent / "tests/mounts"))
 
+from gate import Gate
+from recorder import recorded
+from rounds import FAULTS, Rounds
 from servers import S3_ENVIRONMENT, make_s3_bucket, s3_server
 
 from jupyter_storage.mounts.mounters import BUILT_IN
 from jupyter_storage.mounts.mounts import Mounts
+from jupyter_storage.stores.opening import open_store
+from jupyter_storage.stores.retrying import RetryingStore
 
 BUCKET = "benchmark"
 MIB = 2**20
@@ -37,34 +49,111 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=512)
+    parser.add_argument("--objects", type=int)
+    parser.add_argument("--rounds", type=int)
     options = parser.parse_args()
-    size = options.megabytes * MIB
     with s3_server() as endpoint, TemporaryDirectory(prefix="mounts-", dir="/tmp") as name:
         os.environ |= {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}
         make_s3_bucket(endpoint, BUCKET)
-        _fill(endpoint, size)
         mounts = Mounts(Path(name) / "state")
-        mounters = [each for each in MOUNTERS if each == BUILT_IN or shutil.which(each)]
-        targets = {mounter: Path(name) / mounter for mounter in mounters}
         try:
-            for mounter, target in targets.items():
-                mounts.mount(target, f"s3://{BUCKET}", {}, mounter=mounter)
-            seconds: dict[str, list[float]] = {"cp": []}
-            for _ in range(options.runs):
-                seconds["cp"].append(_copied())
-                for mounter, target in targets.items():
-                    seconds.setdefault(mounter, []).append(_read(target / "large", size))
+            if options.rounds:
+                _befall(endpoint, mounts, Path(name), options.rounds)
+            elif options.objects:
+                _list(endpoint, mounts, Path(name) / "bucket", options.objects)
+            else:
+                _compare(endpoint, mounts, Path(name), options.runs, options.megabytes * MIB)
+                _first_byte(endpoint, mounts, Path(name) / "first")
         finally:
-            for target in targets.values():
-                mounts.unmount(target, force=True)
+            for record in mounts.all():
+                mounts.unmount(Path(record.target), force=True)
+
+
+def _compare(endpoint: str, mounts: Mounts, base: Path, runs: int, size: int) -> None:
+    _store(endpoint).put("large", os.urandom(size))
+    mounters = [each for each in MOUNTERS if each == BUILT_IN or shutil.which(each)]
+    targets = {mounter: base / mounter for mounter in mounters}
+    for mounter, target in targets.items():
+        mounts.mount(target, f"s3://{BUCKET}", {}, mounter=mounter)
+    seconds: dict[str, list[float]] = {"cp": []}
+    for _ in range(runs):
+        seconds["cp"].append(_copied())
+        for mounter, target in targets.items():
+            seconds.setdefault(mounter, []).append(_read(target / "large", size))
     for who, each in seconds.items():
         middle = statistics.median(each)
         ratio = statistics.median(a / b for a, b in zip(seconds["cp"], each, strict=True))
         print(f"{who:<12} {middle:7.2f} s  {size / middle / MIB:7.0f} MiB/s  {ratio:5.2f} × cp")
 
 
-def _fill(endpoint: str, size: int) -> None:
-    store = S3Store(
+def _first_byte(endpoint: str, mounts: Mounts, target: Path) -> None:
+    with recorded(endpoint) as (recording, seen):
+        os.environ["AWS_ENDPOINT_URL"] = recording
+        mounts.mount(target, f"s3://{BUCKET}", {})
+        os.listdir(target)
+        seen.clear()
+        began = time.monotonic()
+        with (target / "large").open("rb", buffering=0) as file:
+            file.read(1)
+            took = time.monotonic() - began
+            requests = len(seen)
+        mounts.unmount(target, force=True)
+    os.environ["AWS_ENDPOINT_URL"] = endpoint
+    print(f"first byte   {took * 1000:7.0f} ms after the opening, {requests} requests")
+
+
+def _list(endpoint: str, mounts: Mounts, target: Path, objects: int) -> None:
+    store = _store(endpoint)
+    began = time.monotonic()
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(lambda each: store.put(f"many/{each:07}", b"x"), range(objects)))
+    print(f"filled with {objects:,} objects in {time.monotonic() - began:.0f} s")
+    began = time.monotonic()
+    mounts.mount(target, f"s3://{BUCKET}", {})
+    print(f"mounted     {time.monotonic() - began:7.2f} s")
+    for what, work in (
+        ("ls", lambda: len(os.listdir(target / "many"))),
+        ("ls -l", lambda: sum(entry.stat().st_size for entry in os.scandir(target / "many"))),
+    ):
+        began = time.monotonic()
+        found = work()
+        print(f"{what:<11} {time.monotonic() - began:7.2f} s  {found:,}")
+        if found != objects:
+            raise SystemExit(f"{found:,} of {objects:,}")
+    began = time.monotonic()
+    (target / f"many/{objects // 2:07}").read_bytes()
+    print(f"one read    {time.monotonic() - began:7.2f} s")
+
+
+def _befall(endpoint: str, mounts: Mounts, base: Path, rounds: int) -> None:
+    with closing(RetryingStore(open_store(f"s3://{BUCKET}"))) as aside:
+        gate = Gate(endpoint)
+        os.environ["AWS_ENDPOINT_URL"] = gate.endpoint
+        plain, cached = base / "plain", base / "cached"
+        mounts.mount(plain, f"s3://{BUCKET}", {})
+        mounts.mount(cached, f"s3://{BUCKET}", {}, cached=True)
+        work = Rounds(gate, mounts, plain, cached, aside)
+        seconds: dict[str, list[float]] = {}
+        for number in range(rounds):
+            # Hanging takes long to be sure of: now and then will do.
+            fault = FAULTS[-1] if number % 10 == 9 else FAULTS[number % 4]
+            seconds.setdefault(fault, []).append(work.run(number, fault))
+        mounts.unmount(plain)
+        mounts.unmount(cached)
+        gate.shut()
+    for fault, each in seconds.items():
+        middle, most = statistics.median(each), max(each)
+        print(
+            f"{fault:<10} {len(each):3} rounds  read again after {middle:4.1f} s, most {most:.1f}"
+        )
+    late = [f for f, each in seconds.items() if max(each) > (30 if f == FAULTS[-1] else 10)]
+    if late:
+        raise SystemExit(f"too late: {', '.join(late)}")
+    print(f"{rounds} rounds: nothing was lost")
+
+
+def _store(endpoint: str) -> S3Store:
+    return S3Store(
         BUCKET,
         endpoint=endpoint,
         region=S3_ENVIRONMENT["AWS_DEFAULT_REGION"],
@@ -72,7 +161,6 @@ def _fill(endpoint: str, size: int) -> None:
         secret_access_key=S3_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
         client_options={"allow_http": True},
     )
-    store.put("large", os.urandom(size))
 
 
 def _copied() -> float:

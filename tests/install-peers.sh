@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the programs that the tests talk to: Chromium, stock restic, Ceph's S3 gateway, Azurite,
-# unpackers of zips, shells, and what mounts need.
+# the AWS command line, unpackers of zips, shells, and what mounts need.
 # Where that is not possible it says so, and the tests that need them are skipped with the reason.
 set -eu
 
@@ -51,6 +51,17 @@ if [ ! -e "$azurite/node_modules/azurite/package.json" ]; then
         fi
     else
         echo "Could not install Azurite: there is no npm" >&2
+    fi
+fi
+
+# Amazon's own command, a second client of S3. What it needs must not mix with this environment.
+aws="$peers/awscli"
+if [ ! -x "$aws/bin/aws" ]; then
+    rm -rf "$aws"
+    mkdir -p "$peers"
+    if log=$(python3 -m venv "$aws" && timeout 300 "$aws/bin/pip" install -q awscli==1.45.11 2>&1); then :; else
+        echo "Could not install the AWS command line: $(echo "$log" | tail -1)" >&2
+        rm -rf "$aws"
     fi
 fi
 

@@ -14,9 +14,27 @@ from jupyter_storage.stores.store import Store
 __all__ = ["Attributes"]
 
 FRESH = 2.0  # seconds that a listing counts for looks, but never for opening
+LOOK = 0.01  # seconds, for each of its files, that a listing counts for the first look at it
+LONGEST = 120.0  # seconds of that at most
 MOST = 64  # listings that are remembered
 MOST_ENTRIES = 1000
 _NONE = Entry("", "", "directory")
+
+
+class _Listing:
+    """Looking at all of a large directory takes longer than a listing is fresh."""
+
+    def __init__(self, names: dict[str, Entry], started: float) -> None:
+        self._names = dict(names)
+        now = time.monotonic()
+        self._fresh = now + max(FRESH, now - started)
+        self._until = max(self._fresh, now + min(LOOK * len(names), LONGEST))
+
+    def look(self, name: str, now: float) -> Entry | None:
+        if now < self._fresh:
+            return self._names.get(name)
+        # Who looks again wants to know what is there now.
+        return self._names.pop(name, None) if now < self._until else None
 
 
 class Attributes:
@@ -32,7 +50,7 @@ class Attributes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._listings: OrderedDict[str, tuple[float, dict[str, Entry]]] = OrderedDict()
+        self._listings: OrderedDict[str, _Listing] = OrderedDict()
         self._entries: OrderedDict[str, tuple[float, Entry]] = OrderedDict()
 
     def look(self, key: str) -> Entry:
@@ -41,9 +59,9 @@ class Attributes:
             return Entry("", "", "directory")
         now = time.monotonic()
         with self._lock:
-            until, names = self._listings.get(parent(key), (0.0, {}))
-            if now < until and basename(key) in names:
-                return names[basename(key)]
+            listing = self._listings.get(parent(key))
+            if listing is not None and (known := listing.look(basename(key), now)) is not None:
+                return known
             until, entry = self._entries.get(key, (0.0, _NONE))
             if now < until:
                 return entry
@@ -81,10 +99,8 @@ class Attributes:
             cursor = page.cursor
             if cursor is None:
                 break
-        # Looking at all of a large directory takes about as long as listing it.
-        until = time.monotonic() + max(FRESH, time.monotonic() - started)
         with self._lock:
-            self._listings[key] = (until, names)
+            self._listings[key] = _Listing(names, started)
             self._listings.move_to_end(key)
             while len(self._listings) > MOST:
                 self._listings.popitem(last=False)

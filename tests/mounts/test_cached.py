@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -112,3 +114,53 @@ def test_unmounting_uploads_first(mounts, target, store):
     mounts.unmount(target)
     assert len(os.listdir(store)) == 20
     assert os.listdir(target) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of one megabyte, on which the cache is."""
+    disk = tmp_path / "mounts"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this user cannot mount a disk")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def _fill(path: Path, mode: str) -> None:
+    with path.open(mode, buffering=0) as file:
+        for _ in range(40):
+            file.write(bytes(100_000))
+
+
+def test_a_full_disk_is_an_error_and_no_loss(small_disk, mounts, target, store):
+    (target / "before.txt").write_text("before")
+    (store / "old.bin").write_bytes(b"old")
+    # It may say so at the write or at the end of it: never afterwards.
+    for name, mode in (("old.bin", "r+b"), ("new.bin", "wb")):
+        with pytest.raises(OSError) as caught:
+            _fill(target / name, mode)
+        assert caught.value.errno == errno.ENOSPC
+    mounts.flush(target)
+    assert (store / "before.txt").read_text() == "before"
+    # There is room again, and it goes on as if nothing had been.
+    (target / "after.bin").write_bytes(bytes(500_000))
+    mounts.flush(target)
+    assert (store / "after.bin").read_bytes() == bytes(500_000)
+
+
+def test_an_object_larger_than_the_free_cache_is_read_and_not_changed(
+    small_disk, mounts, target, store
+):
+    content = os.urandom(3_000_000)
+    (store / "big.bin").write_bytes(content)
+    assert (target / "big.bin").read_bytes() == content
+    with pytest.raises(OSError) as caught:
+        (target / "big.bin").open("r+b")
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(OSError):
+        (target / "big.bin").open("ab")
+    mounts.flush(target)
+    assert (store / "big.bin").read_bytes() == content
+    assert (target / "big.bin").read_bytes() == content

@@ -12,6 +12,7 @@ import pytest
 from jupyter_storage.errors import AlreadyExists, Conflict, NotFound, StorageError
 
 SEED = 20261121
+AWS = Path.home() / ".cache/jupyter-storage-peers/awscli/bin/aws"
 
 
 def test_what_is_in_the_bucket_can_be_read(on_s3, aside):
@@ -63,6 +64,47 @@ def test_two_mounts_of_one_bucket_play_ping_pong(mounts, s3_bucket, tmp_path, li
     ping = lines(lambda: play(here, "ping", "pong", 0))
     assert play(there, "pong", "ping", 1) == [0, 2, 4, 6, 8]
     assert ping() == [1, 3, 5, 7]
+
+
+def test_what_is_closed_is_seen_by_the_services_own_command_and_the_other_way_round(
+    mounted_bucket, on_s3, aside, tmp_path
+):
+    """The second client is ``aws s3 cp``."""
+    if not AWS.exists():
+        pytest.skip("the AWS command line is not installed: make peers")
+    _, bucket, _ = mounted_bucket
+    there = f"s3://{bucket}/{on_s3.name}"
+
+    def aws(*words: str) -> bytes:
+        command = [str(AWS), "s3", "cp", "--quiet", *words]
+        return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+
+    (on_s3 / "out.txt").write_text("from the mount")
+    assert aws(f"{there}/out.txt", "-") == b"from the mount"
+    (tmp_path / "in.txt").write_text("from the command")
+    aws(str(tmp_path / "in.txt"), f"{there}/out.txt")
+    assert (on_s3 / "out.txt").read_text() == "from the command"
+
+
+FOREIGN = ("with space", "Grüße.txt", "100%.txt", "a#b?c&d.txt", "a+b=c;d.txt", "-rf", "'quoted\"")
+
+
+def test_foreign_names_arrive_as_they_are_in_both_directions(on_s3, aside):
+    for name in FOREIGN:
+        (on_s3 / f"mine-{name}").write_text(name)
+        aside.write(f"theirs/{name}", name.encode())
+    assert sorted(os.listdir(on_s3 / "theirs")) == sorted(FOREIGN)
+    for name in FOREIGN:
+        assert aside.read(f"mine-{name}") == name.encode()
+        assert (on_s3 / "theirs" / name).read_text() == name
+
+
+def test_permissions_are_not_kept_and_nobody_is_stopped_by_that(on_s3, aside):
+    (on_s3 / "run.sh").write_text("echo")
+    (on_s3 / "run.sh").chmod(0o700)
+    assert (on_s3 / "run.sh").stat().st_mode & 0o777 == 0o644
+    shutil.copy2(on_s3 / "run.sh", on_s3 / "copy.sh")
+    assert aside.read("copy.sh") == b"echo"
 
 
 def test_random_writes_fail_and_leave_the_object_as_it_was(on_s3, aside):

@@ -10,7 +10,7 @@ import pytest
 from recorder import recorded
 
 from jupyter_storage.errors import Conflict
-from jupyter_storage.mounts import reading
+from jupyter_storage.mounts import attributes, reading
 from jupyter_storage.mounts.reading import Fetcher, Reader
 from jupyter_storage.mounts.versions import KeptVersions
 from jupyter_storage.stores.opening import open_store
@@ -147,3 +147,15 @@ def test_reading_again_asks_for_no_bytes_and_still_sees_changes(mounted_bucket, 
     path.rename(path.with_name(uuid4().hex))
     aside.write("a.bin", other)
     assert path.read_bytes() == other
+
+
+def test_who_looks_at_each_file_of_a_large_directory_asks_once_for_all(store, monkeypatch):
+    monkeypatch.setattr(attributes, "FRESH", 0.0)
+    for number in range(100):
+        store.write(f"many/{number:03}", b"x")
+    looking = attributes.Attributes(store)
+    names = looking.list("many")
+    store.write("many/000", b"xxx")
+    assert [looking.look(f"many/{name}").size for name in names] == [1] * 100
+    # A second look wants to know what is there now.
+    assert looking.look("many/000").size == 3

@@ -15,6 +15,7 @@ class World:
 
     def __init__(self, under: Path) -> None:
         self.under = under
+        self.text = ""  # what was applied
         self.service = Service(resolve())
 
     def path(self, target: str) -> Path:

@@ -36,6 +36,7 @@ def demo(on_s3, home, s3_bucket, gcs_bucket, name):
         text = text.replace(word, other)
     record = on_s3.apply(text)
     assert record.state == "done", record.failures
+    on_s3.text = text
     yield on_s3
     on_s3.service.end_document(read(text, "task.yaml"), under=on_s3.under)
 
@@ -63,6 +64,11 @@ def test_all_entries_of_the_demo_behave_as_its_comments_say(demo, name, s3_bucke
     # Several sources: basenames at the root.
     several = demo.path("/datasets-multisource-storage")
     assert sorted(os.listdir(several)) == ["datasets", "myfile.txt"]
+    # Applied again, what changed at the source is in the bucket, and in the mount.
+    (home / "datasets/new.csv").write_text("new")
+    assert demo.apply(demo.text).state == "done"
+    assert (mounted / "new.csv").read_text() == "new"
+    assert (demo.path("/datasets-multisource-storage") / "datasets/new.csv").read_text() == "new"
     # Of buckets, those are listed that were created here.
     assert [each.name for each in demo.service.storages()] == [
         f"{name}-dataset",
@@ -70,6 +76,29 @@ def test_all_entries_of_the_demo_behave_as_its_comments_say(demo, name, s3_bucke
         f"{name}-several",
     ]
     assert {each.state for each in demo.service.mounts.all()} == {"ok"}
+
+
+@pytest.mark.parametrize("fixture", ["on_s3", "on_gcs"])
+def test_a_storage_without_a_source_is_a_file_system_that_workers_share(
+    request, fixture, name, tmp_path
+):
+    """SkyPilot's ping-pong: each worker waits for the other's file."""
+    world = request.getfixturevalue(fixture)
+    text = f"file_mounts:\n  /sharedfs: {{name: {name}, mode: MOUNT}}\n"
+    document = read(text, "task.yaml")
+    workers = [tmp_path / "ping", tmp_path / "pong"]
+    try:
+        for under in workers:
+            started = world.service.apply_document(document, command="apply", under=under)
+            record = world.service.wait(started.id)
+            assert record.state == "done", record.failures
+        for number in range(6):
+            mine, theirs = workers[number % 2], workers[1 - number % 2]
+            (mine / f"sharedfs/{number}").write_text(f"ball {number}")
+            assert (theirs / f"sharedfs/{number}").read_text() == f"ball {number}"
+    finally:
+        for under in workers:
+            world.service.end_document(document, under=under)
 
 
 def test_a_bucket_that_others_only_let_read_is_mounted_read_only(on_s3, s3_endpoint, name):
