@@ -86,6 +86,13 @@ class JupyterStorage(Configurable):
     bandwidth = Int(
         0, min=0, help="Bytes a second that all transfers together may move; 0 for no limit."
     ).tag(config=True)
+    busy_bandwidth = Int(
+        0,
+        min=0,
+        help="Bytes a second that all transfers of the server together may move while a kernel is "
+        "busy, so that they leave it processor, disk and network; 0 for no other limit than "
+        "bandwidth.",
+    ).tag(config=True)
     check_timeout = Float(
         5.0, min=0.1, help="Seconds after which a tier that does not answer is unreachable."
     ).tag(config=True)

@@ -196,6 +196,7 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         snapshot_gitignore=options.snapshot_gitignore,
         snapshot_checkpoints=options.snapshot_checkpoints,
         bandwidth=options.bandwidth,
+        busy_bandwidth=options.busy_bandwidth,
         snapshot_bandwidth=options.snapshot_bandwidth,
         snapshot_shutdown_timeout=options.snapshot_shutdown_timeout,
         snapshot_retention=options.snapshot_retention,

@@ -71,6 +71,7 @@ class Settings:
     snapshot_checkpoints: bool = True
     snapshot_bandwidth: int = 0
     bandwidth: int = 0
+    busy_bandwidth: int = 0
     snapshot_shutdown_timeout: float = 20.0
     snapshot_retention: str = "all for 1h, every 10m for 1d, every 1h for 7d, every 1d for 30d"
     snapshot_uri: str = ""
@@ -120,6 +121,7 @@ class Settings:
             "JUPYTER_STORAGE_SNAPSHOT_GITIGNORE": str(self.snapshot_gitignore).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_CHECKPOINTS": str(self.snapshot_checkpoints).lower(),
             "JUPYTER_STORAGE_BANDWIDTH": str(self.bandwidth),
+            "JUPYTER_STORAGE_BUSY_BANDWIDTH": str(self.busy_bandwidth),
             "JUPYTER_STORAGE_SNAPSHOT_BANDWIDTH": str(self.snapshot_bandwidth),
             "JUPYTER_STORAGE_SNAPSHOT_SHUTDOWN_TIMEOUT": str(self.snapshot_shutdown_timeout),
             "JUPYTER_STORAGE_SNAPSHOT_RETENTION": self.snapshot_retention,

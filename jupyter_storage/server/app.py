@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.utils import ensure_async
 
 from jupyter_storage.config import JupyterStorage, resolve
 from jupyter_storage.errors import StorageError, Unreachable
@@ -75,6 +76,9 @@ WORKERS = 32
 STOP = 5.0
 """Seconds that everything else has when the server stops, beside the last snapshot."""
 
+LOOK = 1.0
+"""Seconds between two looks at what kernels do."""
+
 T = TypeVar("T")
 
 
@@ -99,6 +103,7 @@ class StorageApp(ExtensionApp):
         self.receivers = set()
         self._background: set[asyncio.Task[Any]] = set()
         self._emitter: Emitter | None = None
+        self._heeding: asyncio.Task[None] | None = None
         self._service: Service | None = None
         self._problem: StorageError | None = None
         self._stopping = False
@@ -186,6 +191,8 @@ class StorageApp(ExtensionApp):
         self.run(self.call(self._start, self._service), "Starting")
         self.run(self.call(self._service.bring_back), "Bringing back mounts")
         self.run(self.call(self._service.expire_trash), "Emptying the trash of what is old")
+        if settings.busy_bandwidth:
+            self._heeding = self.run(self._heed(self._service), "Heeding kernels")
 
     async def stop_extension(self) -> None:
         """Take the last snapshot, stop transfers, give back threads and connections."""
@@ -194,6 +201,8 @@ class StorageApp(ExtensionApp):
             return
         self._stopping = True
         self._problem = _stopping()
+        if self._heeding is not None:
+            self._heeding.cancel()
         for receiver in list(self.receivers):
             self.run(receiver.cut(), "Ending an upload")
         if service is not None:
@@ -208,6 +217,18 @@ class StorageApp(ExtensionApp):
         self._pool.shutdown(wait=False, cancel_futures=True)
         for logger in (self.log, logging.getLogger("jupyter_storage")):
             logger.removeFilter(self._redacting)
+
+    async def _heed(self, service: Service) -> None:
+        """Look once a second whether a kernel is busy: then transfers leave it more room."""
+        assert self.serverapp is not None  # noqa: S101  linked before it is started
+        kernels: Any = self.serverapp.kernel_manager
+        try:
+            while True:
+                models = await ensure_async(kernels.list_kernels())
+                service.heed(busy=any(model["execution_state"] == "busy" for model in models))
+                await asyncio.sleep(LOOK)
+        finally:
+            service.heed(busy=False)
 
     def log_failure(self, what: str, error: BaseException) -> None:
         """Log an error: one line for those we know, with a traceback for the others."""

@@ -40,6 +40,7 @@ class Base:
         # What is made when it is first asked for is not made twice.
         self._lock = threading.RLock()
         self._moves: Engine | None = None
+        self._is_busy = False
         self._started: Jobs | None = None
 
     # Who only looks need not wait for what moves bytes.
@@ -50,9 +51,22 @@ class Base:
 
         with self._lock:
             if self._moves is None:
-                settings = self.settings
-                self._moves = Engine(concurrency=settings.concurrency, bandwidth=settings.bandwidth)
+                self._moves = Engine(
+                    concurrency=self.settings.concurrency, bandwidth=self._allowed()
+                )
             return self._moves
+
+    def _allowed(self) -> int:
+        """Bytes a second that transfers may move now; 0 for no limit."""
+        limits = {self.settings.bandwidth, self.settings.busy_bandwidth if self._is_busy else 0}
+        return min(limits - {0}, default=0)
+
+    def heed(self, *, busy: bool) -> None:
+        """Let transfers slow down while somebody computes, as ``busy_bandwidth`` says."""
+        with self._lock:
+            self._is_busy = busy
+            if self._moves is not None:
+                self._moves.bandwidth.limit = self._allowed()
 
     @property
     def _journals(self) -> Journals:

@@ -25,16 +25,27 @@ class Bandwidth:
     """
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
+        self._limit = limit
         self._free = 0.0
         self._lock = threading.Lock()
+
+    @property
+    def limit(self) -> int:
+        """Bytes a second; 0 for none. A new one forgets what was booked by the old one."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        with self._lock:
+            if limit != self._limit:
+                self._limit, self._free = limit, 0.0
 
     def turn(self, size: int) -> float:
         """Book ``size`` bytes, and give the moment of :func:`time.monotonic` that they may go."""
         with self._lock:
             begin = max(self._free, time.monotonic())
-            if self.limit:
-                self._free = begin + size / self.limit
+            if self._limit:
+                self._free = begin + size / self._limit
             return begin
 
 

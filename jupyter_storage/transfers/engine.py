@@ -39,12 +39,17 @@ class Engine:
         :func:`jupyter_storage.transfers.streams.tried`.
     bandwidth : int
         Bytes a second that all files together may take, on average; 0 for no limit.
+
+    Attributes
+    ----------
+    bandwidth : Bandwidth
+        Its limit may change at any time, also for what is under way.
     """
 
     def __init__(self, *, concurrency: int = 8, pause: float = 0.5, bandwidth: int = 0) -> None:
         self._concurrency = max(1, concurrency)
         self._pause = pause
-        self._bandwidth = Bandwidth(bandwidth) if bandwidth else None
+        self.bandwidth = Bandwidth(bandwidth)
 
     def estimate(
         self,
@@ -144,7 +149,7 @@ class Engine:
             verify=verify,
             pause=self._pause,
             journal=journal,
-            bandwidth=self._bandwidth,
+            bandwidth=self.bandwidth,
         )
         with going_on(transfer):
             self._copy(sources, target, recursive=recursive, into=into, transfer=transfer)
@@ -259,7 +264,7 @@ class Engine:
             meter=meter,
             cancel=cancel,
             journal=journal,
-            bandwidth=self._bandwidth,
+            bandwidth=self.bandwidth,
         )
 
     def delete(

@@ -117,7 +117,12 @@ def copy_file(
             check_cancelled(cancel)
             done += size
             progress(size)
-            if bandwidth is not None and size > 0 and not (inside and not local):
+            if (
+                bandwidth is not None
+                and bandwidth.limit
+                and size > 0
+                and not (inside and not local)
+            ):
                 cancel.wait(max(0.0, bandwidth.turn(size) - time.monotonic()))
                 check_cancelled(cancel)
 
