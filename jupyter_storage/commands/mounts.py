@@ -101,7 +101,7 @@ def _configure_unmount(parser: argparse.ArgumentParser) -> None:
 def _unmount(arguments: argparse.Namespace, context: Context) -> Outcome:
     mounts = context.service().mounts
     targets = [Path(target).expanduser() for target in arguments.target]
-    lost = [each.key for target in targets for each in mounts.pending(target)]
+    lost = [each.key for target in targets for each in mounts.losses(target)]
     if arguments.force and lost and not arguments.yes:
         what = f"{plural(len(lost), 'file')} not uploaded yet: {', '.join(lost[:5])}"
         answer = context.face.ask(f"Lose {what}? [y/N] ")

@@ -149,7 +149,7 @@ class Copy:
             names = [name for name in decided["push"] if name in before]
             done = 0
             if names:
-                chosen = Place(_Chosen(self._here, names, links=True), "", self._place_here().label)
+                chosen = Place(_Chosen(self._here, names), "", self._place_here().label)
                 self._copy(chosen, self._place_there(store), meter, cancel)
                 there = _files(store)
                 for name in names:
@@ -248,16 +248,16 @@ class Copy:
 
 
 class _Chosen(ForwardingStore):
-    """Some of a store's files, and the links beside them where somebody is to hear of those."""
+    """Some of a store's files."""
 
-    def __init__(self, store: Store, names: Collection[str], *, links: bool = False) -> None:
+    def __init__(self, store: Store, names: Collection[str]) -> None:
         super().__init__(store)
-        self._names, self._links = set(names), links
+        self._names = set(names)
 
     def walk(self, key: str = "") -> Iterator[Entry]:
         for entry in self.inner.walk(key):
             # Directories come into being with what is in them.
-            if entry.path in self._names or (self._links and entry.type == "symlink"):
+            if entry.path in self._names:
                 yield entry
 
 

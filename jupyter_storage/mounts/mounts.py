@@ -211,6 +211,11 @@ class Mounts:
         request = self._request(target)
         return [] if request is None else waiting(directory, request)
 
+    def losses(self, target: Path) -> list[Pending]:
+        """List what unmounting by force would lose; what is in a copy stays there."""
+        request = self._request(target)
+        return [] if request is None or request.copied else self.pending(target)
+
     def flush(self, target: Path, *, patience: float = 60.0) -> int:
         """Wait until all that was written there is uploaded.
 

@@ -107,5 +107,7 @@ def test_a_copy_stands_in_for_a_mount_where_nothing_can_be_mounted(call, directo
     assert "1 file" in call("flush").out
     assert (directory / "store/a.txt").read_text() == "changed"
     assert call("mount", "--every", "5", "./store", "other").status == 2
-    assert call("unmount", "target").status == 0
-    assert (directory / "target/a.txt").exists()
+    (directory / "target/a.txt").write_text("mine alone")
+    assert call("unmount", "--force", "target").status == 0
+    assert (directory / "target/a.txt").read_text() == "mine alone"
+    assert (directory / "store/a.txt").read_text() == "changed"

@@ -166,6 +166,7 @@ def test_a_link_is_passed_over_and_nothing_is_hidden(bench, tmp_path):
     (bench.target / "c.txt").write_text("c")
     assert bench.mounts.flush(bench.target) == 1
     assert "link" not in bench.there()
+    assert bench.record.pending == 0
     with pytest.raises(AlreadyExists, match="as COPY"):
         bench.mounts.mount(bench.target, bench.uri, {})
     (tmp_path / "full").mkdir()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from jupyter_storage.errors import Unsupported
 from jupyter_storage.mounts.mounters import BUILT_IN, choose
 from jupyter_storage.mounts.mounts import Mounts
+from jupyter_storage.transfers.progress import Meter
 
 from .panel import Panel
 from .server import REPOSITORY, Lab
@@ -125,6 +128,35 @@ def test_a_folder_of_a_tier_is_mounted_and_says_what_is_not_uploaded(
     panel.dialog_button("Unmount").click()
     expect(section).to_contain_text("nothing is mounted", timeout=PATIENCE)
     assert os.listdir(here) == []
+
+
+def test_a_copy_in_place_of_a_mount_says_what_was_changed_and_uploads_it(
+    page: Page, panel: Panel, lab: Lab, section: Locator, shared: Path
+):
+    (shared / "data").mkdir()
+    (shared / "data" / "a.txt").write_text("a")
+    here = lab.project / "copied"
+    mounts = Mounts(lab.directory / "data" / "storage" / "mounts")
+    mounts.copy(here, (shared / "data").as_uri(), {}, meter=Meter(), cancel=threading.Event())
+    try:
+        (here / "a.txt").write_text("changed")
+        mount = section.get_by_role("list", name="Mounts").get_by_role("listitem")
+        expect(mount).to_contain_text("1 file changed here", timeout=PATIENCE)
+        expect(mount).to_contain_text("COPY")
+        assert _violations(page) == []
+        _picture(page, "copy")
+        mount.get_by_role("button", name="Upload the changes of copied").press("Enter")
+        expect(mount).not_to_contain_text("changed here", timeout=PATIENCE)
+        assert (shared / "data" / "a.txt").read_text() == "changed"
+        mount.get_by_role("button", name="End the copy copied").press("Enter")
+        expect(page.locator(".jp-Dialog")).to_contain_text("The files stay here")
+        _picture(page, "ending")
+        panel.dialog_button("End").click()
+        expect(mount).to_have_count(0, timeout=PATIENCE)
+    finally:
+        mounts.unmount(here, force=True)
+    assert (here / "a.txt").exists()
+    shutil.rmtree(here)
 
 
 def _violations(page: Page) -> list[str]:
