@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_storage.errors import IsADirectory, NotFound, StorageError, Unsupported
 from jupyter_storage.paths import basename, join
 from jupyter_storage.records import Entry, UnfinishedUpload
-from jupyter_storage.stores.bodies import Bodies, Confirm
 from jupyter_storage.stores.checksums import Checksum
 from jupyter_storage.stores.cloud_errors import from_code, root_code
-from jupyter_storage.stores.native import Body, Native
 from jupyter_storage.stores.object_store import ObjectStore
 from jupyter_storage.stores.objects import Found, Span
 from jupyter_storage.stores.ranges import WHOLE
@@ -29,6 +27,9 @@ from jupyter_storage.stores.streams import Stream
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+    from jupyter_storage.stores.bodies import Bodies, Confirm
+    from jupyter_storage.stores.native import Body, Native
 
 __all__ = ["S3Store"]
 
@@ -103,6 +104,8 @@ class S3Store(ObjectStore):
         return stream, body.close
 
     def _bodies(self, native: Native, key: str) -> Bodies:
+        from jupyter_storage.stores.bodies import Bodies
+
         client = self._client
         return Bodies(native, key, self._key(key), client.pace, partial(client.errors, key))
 

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.stores.cloud_errors import said_in_our_words
-from jupyter_storage.stores.native import Native
 from jupyter_storage.stores.pace import Pace
 from jupyter_storage.stores.s3_direct import Direct, Unsettled
 from jupyter_storage.stores.s3_identity import AMAZON, S3Identity, is_amazon
 from jupyter_storage.stores.s3_listing import read_fast
-from jupyter_storage.stores.s3_native import open_native
 from jupyter_storage.stores.store import CHUNK
 from jupyter_storage.stores.wire import Wire
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem
+
+    from jupyter_storage.stores.native import Native
 
 __all__ = ["S3Client"]
 
@@ -111,6 +111,9 @@ class S3Client:
         """
         with self._native_lock:
             if self._native is None and time.monotonic() >= self._native_due:
+                # Who only lists need not wait for the library.
+                from jupyter_storage.stores.s3_native import open_native
+
                 with self.errors(key):
                     lane = open_native(self._who, self.bucket, *self._place())
                 if lane is not None and lane.answers(object_key):

@@ -195,13 +195,13 @@ def test_keys_are_in_no_text(s3_bucket):
 
 
 @pytest.mark.parametrize("verb", ["ls", "find", "cp"])
-def test_a_command_on_a_bucket_waits_for_no_botocore(s3_bucket, tmp_path, verb):
+def test_a_command_on_a_bucket_waits_only_for_what_it_needs(s3_bucket, tmp_path, verb):
     S3Store(s3_bucket).write("a", b"1")
     words = [verb, f"s3://{s3_bucket}/", *(["-r", str(tmp_path)] if verb == "cp" else [])]
     code = (
         "import sys; from jupyter_storage.cli import main; "
         f"status = main({words!r}); "
-        "print('botocore' in sys.modules, status, file=sys.stderr)"
+        "print('botocore' in sys.modules, 'obstore' in sys.modules, status, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == "False 0\n"
+    assert done.stderr == f"False {verb == 'cp'} 0\n"
