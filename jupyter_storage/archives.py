@@ -9,9 +9,11 @@ also kept in UTC, in Info-ZIP's extra field 0x5455.
 
 from __future__ import annotations
 
+import os
 import stat
 import struct
 import threading
+import time
 import zipfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,10 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import RawIOBase
-from pathlib import Path
+from typing import NamedTuple
 
 from jupyter_storage.errors import Conflict
-from jupyter_storage.paths import join
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.store import Store
 from jupyter_storage.transfers.buffers import ahead
@@ -35,6 +36,7 @@ PIECE = 2**20
 
 _SMALL = 2**20  # files up to this size are fetched several at a time, where fetching takes time
 _FETCHED = 8
+_ALWAYS = 1000
 _DEPTH = 4  # pieces that wait for a slow client
 
 _UTC_TIME = struct.Struct("<HHBl")  # field ID, length, flags (1: mtime), seconds since 1970
@@ -61,8 +63,14 @@ class ArchivePlan:
     content_length: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Found(NamedTuple):
+    store: Store
+    entry: Entry
+    name: str
+    path: str | None
+
+
+class _Member(NamedTuple):
     store: Store
     entry: Entry
     info: zipfile.ZipInfo
@@ -103,21 +111,18 @@ class Archive:
         StorageError
             If something cannot be listed.
         """
-        files = size = offset = directory = count = 0
-        for member in self._members(modes=False):
-            info = member.info
-            name = len(info.filename.encode())
-            large = info.file_size * 1.05 > _LIMIT  # as zipfile decides it
-            central = 16 * (info.file_size > _LIMIT) + 8 * (offset > _LIMIT)
-            directory += 46 + name + len(info.extra) + (central and central + 4)
-            offset += 30 + name + 20 * large + len(info.extra)
-            offset += info.file_size + (24 if large else 16)
-            count += 1
-            if not member.entry.is_directory:
-                files += 1
-                size += member.entry.size or 0
-        zip64 = count > _MANY or offset > _LIMIT or directory > _LIMIT
-        self._plan = ArchivePlan(files, size, offset + directory + 22 + 76 * zip64)
+        self._plan = _weigh(self._found())
+        return self._plan
+
+    def plan_within(self, seconds: float) -> ArchivePlan | None:
+        """As :meth:`plan`; None where that takes longer, and the zip then goes without a size.
+
+        The first thousand files and directories are looked at in any case.
+        """
+        try:
+            self._plan = _weigh(_until(time.monotonic() + seconds, self._found()))
+        except _OutOfTime:
+            return None
         return self._plan
 
     def __iter__(self) -> Iterator[bytes]:
@@ -143,13 +148,16 @@ class Archive:
         # and so make a short zip valid.
         writer = zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True)
         try:
-            with _fetching(self._members()) as members:
+            with _fetching(map(_member, self._found())) as members:
+                # Of a large one the first piece goes at once: who waits sees that it works.
+                least = 1 if self._plan is None else PIECE
                 for member, content in members:
                     with writer.open(member.info, "w") as target:
                         for piece in _content(member, content):
                             target.write(piece)
                             yield from sink.take(PIECE)
-                    yield from sink.take(PIECE)
+                    yield from sink.take(least)
+                    least = PIECE
             writer.close()
             expected = self.content_length
             if expected is not None and sink.tell() != expected:
@@ -162,16 +170,46 @@ class Archive:
         finally:
             writer.close()
 
-    def _members(self, *, modes: bool = True) -> Iterator[_Member]:
+    def _found(self) -> Iterator[_Found]:
         for (store, key, _), name in self._items:
-            entry = store.stat(key)
-            base = store.local_path(key) if modes else None
-            yield _member(store, entry, name, base)
+            entry, base = store.stat(key), store.local_path(key)
+            yield _Found(store, entry, name, None if base is None else str(base))
             if entry.is_directory:
                 for below in store.walk(key):
+                    # Of strings, for paths of pathlib cost more than all the rest.
                     inside = below.path[len(key) :].lstrip("/")
-                    path = None if base is None else base / inside
-                    yield _member(store, below, join(name, inside), path)
+                    path = None if base is None else f"{base}/{inside}"
+                    yield _Found(store, below, f"{name}/{inside}" if name else inside, path)
+
+
+class _OutOfTime(Exception):
+    """There is more than can be looked at in the time."""
+
+
+def _until(deadline: float, found: Iterable[_Found]) -> Iterator[_Found]:
+    for number, each in enumerate(found):
+        if number >= _ALWAYS and time.monotonic() > deadline:
+            raise _OutOfTime
+        yield each
+
+
+def _weigh(found: Iterable[_Found]) -> ArchivePlan:
+    files = size = offset = directory = count = 0
+    for _, entry, path, _ in found:
+        name = len(_readable(path).encode()) + entry.is_directory
+        extra = 0 if _seconds(entry.modified) is None else _UTC_TIME.size
+        content = _size(entry)
+        large = content * 1.05 > _LIMIT  # as zipfile decides it
+        central = 16 * (content > _LIMIT) + 8 * (offset > _LIMIT)
+        directory += 46 + name + extra + (central and central + 4)
+        offset += 30 + name + 20 * large + extra
+        offset += content + (24 if large else 16)
+        count += 1
+        if not entry.is_directory:
+            files += 1
+            size += entry.size or 0
+    zip64 = count > _MANY or offset > _LIMIT or directory > _LIMIT
+    return ArchivePlan(files, size, offset + directory + 22 + 76 * zip64)
 
 
 class _Sink(RawIOBase):
@@ -266,30 +304,40 @@ def _link(entry: Entry) -> bytes:
     return (entry.link or "").encode("utf-8", "surrogateescape")
 
 
-def _member(store: Store, entry: Entry, name: str, path: Path | None) -> _Member:
-    # Names that are not UTF-8 on disk cannot be told to an unpacker: show that with U+FFFD.
-    name = "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in name)
+def _member(found: _Found) -> _Member:
+    store, entry, name, path = found
+    name = _readable(name)
     info = zipfile.ZipInfo(name + "/" if entry.is_directory else name)
     info.create_system = 3  # Unix: the upper half of external_attr is a mode
     info.external_attr = _mode(entry, path) << 16
     if entry.is_directory:
         info.external_attr |= 0x10  # MS-DOS's directory flag
-    elif entry.type == "symlink":
-        info.file_size = len(_link(entry))
-    else:
-        info.file_size = entry.size or 0
+    info.file_size = _size(entry)
     if entry.modified is not None:
         _set_time(info, entry.modified)
     return _Member(store, entry, info)
 
 
-def _mode(entry: Entry, path: Path | None) -> int:
+def _readable(name: str) -> str:
+    """Names that are not UTF-8 on disk cannot be told to an unpacker: show that with U+FFFD."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in name)
+    return name
+
+
+def _size(entry: Entry) -> int:
+    return len(_link(entry)) if entry.type == "symlink" else entry.size or 0
+
+
+def _mode(entry: Entry, path: str | None) -> int:
     if entry.type == "symlink":
         return stat.S_IFLNK | 0o777
     try:
         if path is not None:
             # The sticky and set-ID bits are nobody's business on another machine.
-            mode = path.stat().st_mode
+            mode = os.stat(path).st_mode  # noqa: PTH116
             return stat.S_IFMT(mode) | (mode & 0o777)
     except OSError:
         # Gone since it was listed: reading it will say so.
@@ -298,12 +346,20 @@ def _mode(entry: Entry, path: Path | None) -> int:
 
 
 def _set_time(info: zipfile.ZipInfo, modified: datetime) -> None:
-    local = modified.astimezone()
+    local = time.localtime(modified.timestamp())[:6]
     first, last = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
-    info.date_time = min(max(local.timetuple()[:6], first), last)
-    seconds = int(modified.timestamp() // 1)
-    if -(2**31) <= seconds < 2**31:
+    info.date_time = min(max(local, first), last)
+    seconds = _seconds(modified)
+    if seconds is not None:
         info.extra = _UTC_TIME.pack(0x5455, 5, 1, seconds)
+
+
+def _seconds(modified: datetime | None) -> int | None:
+    """Seconds since 1970, where they fit into the field for them."""
+    if modified is None:
+        return None
+    seconds = int(modified.timestamp() // 1)
+    return seconds if -(2**31) <= seconds < 2**31 else None
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

@@ -103,6 +103,17 @@ def test_the_plan_counts_files_and_bytes(store):
     assert (plan.files, plan.bytes) == (2, 15)
 
 
+def test_what_takes_long_to_count_is_sent_without_a_size(store):
+    for number in range(1200):
+        (store.root / f"{number}.txt").write_text("x")
+    archive = Archive([(store, "", "data")], "data.zip")
+    assert archive.plan_within(0) is None
+    assert archive.content_length is None
+    with zipped(archive) as file:
+        assert len(file.namelist()) == 1201
+    assert archive.plan_within(60) == archive.plan()
+
+
 def test_times_that_zip_cannot_tell_are_clamped(store):
     for name, seconds in [("ancient", 0), ("before", -(10**9)), ("future", 2**32 + 10**9)]:
         (store.root / name).touch()

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES"]
 
+PATIENCE = 0.02
+"""Seconds in which the size of a large zip is worked out; else it goes at once, without one."""
+
 
 class _TicketHandler(StorageHandler):
     @property
@@ -50,11 +53,12 @@ class ArchivesHandler(_TicketHandler):
         await self._reply(ticket, files=1, size=entry.size)
 
     async def _issue_zip(self, archive: Archive) -> None:
-        plan = await self.call(archive.plan)
+        plan = await self.call(archive.plan_within, PATIENCE)
         ticket = Ticket(archive, archive.name, self.owner)
-        await self._reply(ticket, files=plan.files, size=plan.bytes)
+        files, size = (plan.files, plan.bytes) if plan else (None, None)
+        await self._reply(ticket, files=files, size=size)
 
-    async def _reply(self, ticket: Ticket, *, files: int, size: int | None) -> None:
+    async def _reply(self, ticket: Ticket, *, files: int | None, size: int | None) -> None:
         identifier = self.tickets.issue(ticket)
         url = f"{self.base_url.rstrip('/')}/jupyter-storage/api/v1/archive/{identifier}"
         await self.reply(

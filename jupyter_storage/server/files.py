@@ -57,11 +57,12 @@ class FilesHandler(SendingHandler, ReceivingHandler):
     @authenticated
     @authorized
     async def delete(self, tier: str, key: str | None = None) -> None:
-        """Delete a file, or a directory with what is in it."""
+        """Move a file, or a directory with what is in it, to the trash; or delete it for good."""
         await self.call(
-            self.service.delete,
+            self.service.drop,
             self._path(tier, key),
             recursive=self.flag("recursive"),
+            permanent=self.flag("permanent"),
             force=self.flag("force"),
         )
         self.set_status(204)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from jupyter_storage.errors import Conflict, StorageError, Unsupported
+from jupyter_storage.errors import Conflict, IsADirectory, StorageError, Unsupported
 from jupyter_storage.service.base import Base
 from jupyter_storage.transfers.places import Place
 
@@ -69,6 +69,35 @@ class Removal(Base):
                     self._changed(place)
 
         return self._jobs.start("delete", paths, None, work)
+
+    def trash_at_once(self, path: str, *, recursive: bool = False) -> bool:
+        """Move one thing to the trash of its tier, at once; False where that cannot be.
+
+        Raises
+        ------
+        NotFound
+            If it is not there.
+        IsADirectory
+            For a directory without ``recursive``.
+        """
+        from jupyter_storage.trash import weigh
+
+        [place] = places = self._doomed([path], force=False)
+        with place.naming():
+            entry = place.store.stat(place.key)
+        if entry.is_directory and entry.link is None and not recursive:
+            raise IsADirectory("It is a directory", path=place.path)
+        weight = weigh(places)
+        if self._problem(places, weight):
+            return False
+        [tier] = _by_tier(places)
+        try:
+            self._trash(tier).put_one(place, weight)
+        finally:
+            self._changed(place)
+        with suppress(StorageError):
+            self._expire(tier)
+        return True
 
     def trashed(self, tier: str | None = None) -> Iterator[TrashRecord]:
         """List what is in the trash of one tier, or of all that answer, the newest first."""

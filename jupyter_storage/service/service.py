@@ -47,6 +47,26 @@ class Service(Files, Experiments, Snapshots, Storages, Adding):
         self._health = Health(self._locations.open_tier, settings.check_timeout)
         self._uploads: Uploads | None = None
 
+    # Files
+
+    def drop(
+        self, path: str, *, recursive: bool = False, permanent: bool = False, force: bool = False
+    ) -> None:
+        """Delete such that it can be undone, where its tier has a trash.
+
+        Parameters
+        ----------
+        path : str
+        recursive : bool
+            Needed for directories.
+        permanent : bool
+            For good, although there is a trash.
+        force : bool
+            Also system data, which is deleted for good.
+        """
+        if permanent or force or not self.trash_at_once(path, recursive=recursive):
+            self.delete(path, recursive=recursive, force=force)
+
     # Tiers
 
     def tiers(self, *, wait: float | None = None) -> Sequence[TierRecord]:

@@ -104,12 +104,7 @@ class Trash:
         Cancelled
             If it was. What has moved is in the trash.
         """
-        bundle = Bundle(new_identifier(), self._directory, [place.key for place in places], weight)
-        local = self._local()
-        with self._root.naming():
-            if local is not None:
-                local.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-            bundle.write(self._store)
+        bundle = self._begin(places, weight)
         meter.trash(f"{self._root.label}{bundle.id}")
         meter.expect(0, len(places))
         meter.run()
@@ -124,6 +119,22 @@ class Trash:
                 check_cancelled(cancel)
                 meter.fail(failure(error, place.path))
         return bundle.id
+
+    def put_one(self, place: Place, weight: Weight) -> str:
+        """Move one thing to the trash; unlike :meth:`put` it raises what goes wrong."""
+        bundle = self._begin([place], weight)
+        with place.naming():
+            self._put_one(place.key, bundle.place_of(0), threading.Event())
+        return bundle.id
+
+    def _begin(self, places: Sequence[Place], weight: Weight) -> Bundle:
+        bundle = Bundle(new_identifier(), self._directory, [place.key for place in places], weight)
+        local = self._local()
+        with self._root.naming():
+            if local is not None:
+                local.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+            bundle.write(self._store)
+        return bundle
 
     def _put_one(self, key: str, to: str, cancel: threading.Event) -> None:
         if self._local() is not None:

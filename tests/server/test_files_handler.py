@@ -335,7 +335,7 @@ async def test_a_directory_is_deleted_only_when_asked_and_its_neighbour_stays(ap
     assert (await api("DELETE", "files/shared/data")).code == 400
     assert (await api("DELETE", "files/shared/data?recursive=maybe")).code == 400
     assert file.exists()
-    assert (await api("DELETE", "files/shared/data?recursive=1")).code == 204
+    assert (await api("DELETE", "files/shared/data?recursive=1&permanent=1")).code == 204
     assert [path.name for path in tier.iterdir()] == ["data2"]
 
 

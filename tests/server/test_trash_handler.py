@@ -43,6 +43,27 @@ async def test_a_deletion_is_weighed_done_and_undone(api, tier):
     assert (tier / "d" / "a.txt").read_text() == "12345"
 
 
+async def test_what_is_deleted_by_its_path_comes_back_from_the_trash(api, tier):
+    (tier / "d").mkdir()
+    (tier / "d" / "a.txt").write_text("12345")
+    assert (await api("DELETE", "files/shared/d")).code == 400
+    assert (await api("DELETE", "files/shared/d?recursive=1")).code == 204
+    assert not (tier / "d").exists()
+    (listed,) = decoded(await api("GET", "trash?tier=shared"))["trash"]
+    assert (listed["paths"], listed["files"], listed["bytes"]) == (["shared:d"], 1, 5)
+    await ended(api, await api("POST", f"trash/shared/{listed['id']}", json_body={}))
+    assert (tier / "d" / "a.txt").read_text() == "12345"
+
+
+async def test_what_is_deleted_for_good_is_in_no_trash(api, tier):
+    (tier / "d").mkdir()
+    (tier / "d" / "a.txt").write_text("12345")
+    assert (await api("DELETE", "files/shared/d/a.txt?permanent=1")).code == 204
+    assert (await api("DELETE", "files/shared/d?recursive=1&permanent=1")).code == 204
+    assert decoded(await api("GET", "trash"))["trash"] == []
+    assert list(tier.iterdir()) == []
+
+
 async def test_the_trash_is_emptied_one_or_all(api, tier):
     for name in ("a", "b"):
         (tier / name).write_text(name)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +27,11 @@ class Lab:
     port: int
     directory: Path
     process: subprocess.Popen[bytes]
+    base_url: str = ""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.base_url}"
 
     @property
     def project(self) -> Path:
@@ -91,8 +92,18 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def running_lab(directory: Path, *, variables: Mapping[str, str] | None = None) -> Iterator[Lab]:
-    """Start JupyterLab with these environment variables too, and stop it at the end."""
+def running_lab(
+    directory: Path,
+    *,
+    variables: Mapping[str, str] | None = None,
+    base_url: str = "",
+    extensions: Sequence[str] = (),
+) -> Iterator[Lab]:
+    """Start JupyterLab with these environment variables too, and stop it at the end.
+
+    ``base_url`` is where a hub would put it: ``/user/ada``. ``extensions`` of the server are turned
+    on beside ours.
+    """
     if not (EXTENSION / "package.json").is_file():
         raise RuntimeError(f"Build the front end first: npm run build:prod in {EXTENSION.parent}")
     for name in ("home", "project", "extensions"):
@@ -111,9 +122,10 @@ def running_lab(directory: Path, *, variables: Mapping[str, str] | None = None) 
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={directory / 'project'}",
         f"--IdentityProvider.token={TOKEN}",
-        "--ServerApp.jpserver_extensions={'jupyter_storage': True}",
+        f"--ServerApp.jpserver_extensions={dict.fromkeys(['jupyter_storage', *extensions], True)}",
         f"--LabApp.extra_labextensions_path={directory / 'extensions'}",
         "--LabApp.expose_app_in_browser=True",
+        f"--ServerApp.base_url={base_url}/",
     ]
     with (directory / "server.log").open("wb") as log:
         process = subprocess.Popen(
@@ -122,7 +134,7 @@ def running_lab(directory: Path, *, variables: Mapping[str, str] | None = None) 
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        lab = Lab(port, directory, process)
+        lab = Lab(port, directory, process, base_url)
         try:
             deadline = time.monotonic() + 60
             while not _answers(lab.url):

@@ -123,7 +123,8 @@ export interface ITicket {
   id: string;
   url: string;
   name: string;
-  files: number;
+  /** Null where to count takes longer. */
+  files: number | null;
   bytes: number | null;
 }
 
