@@ -196,6 +196,8 @@ export class BrowserModel {
   /** Move the focus; `extend` selects up to it, `keep` leaves the selection alone. */
   focus(index: number, how: 'select' | 'extend' | 'keep' = 'select'): void {
     if (this.entries.length === 0) {
+      this.focusRequests += 1;
+      this._changed.emit();
       return;
     }
     this.active = Math.max(0, Math.min(index, this.entries.length - 1));

@@ -14,6 +14,7 @@ import {
   pasteIcon,
   refreshIcon,
   searchIcon,
+  undoIcon,
   type LabIcon
 } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
@@ -28,7 +29,7 @@ import type { StorageModel } from './model';
 import { paste } from './pasting';
 import { addressOf, formatPath, joinKeys, parentKey, parsePath } from './paths';
 import type { IEntry } from './records';
-import { removeEntries } from './removing';
+import { removeEntries, undo } from './removing';
 import { CommandIDs } from './tokens';
 
 /** Add every action of the panel to the application. */
@@ -227,6 +228,11 @@ export function addCommands(
     },
     { icon: deleteIcon, enabled: some }
   );
+  add(CommandIDs.undo, trans.__('Undo Delete'), () => undo(model, model.lastDeleted, trans), {
+    icon: undoIcon,
+    enabled: () => model.lastDeleted.length > 0,
+    caption: trans.__('Bring back what was deleted last')
+  });
 
   const remember = (operation: 'copy' | 'move') => () =>
     model.setClipboard({ operation, paths: browser.selected.map(entry => entry.path) });

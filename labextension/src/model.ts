@@ -66,6 +66,8 @@ export class StorageModel implements IDisposable {
   snapshots: ISnapshotStatus | null = null;
   snapshotsError = '';
   clipboard: IClipboard | null = null;
+  /** Where the last deletion of this window lies, to be undone: `tier:ID`. */
+  lastDeleted: readonly string[] = [];
 
   /** Tiers, transfers, uploads, snapshots or the clipboard have changed. */
   get changed(): ISignal<this, void> {

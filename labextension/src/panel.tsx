@@ -1,5 +1,6 @@
 import { PanelWithToolbar, ReactWidget, SidePanel } from '@jupyterlab/ui-components';
 import type { ITranslator } from '@jupyterlab/translation';
+import type { Message } from '@lumino/messaging';
 import type { AccordionPanel } from '@lumino/widgets';
 import * as React from 'react';
 
@@ -66,6 +67,16 @@ export class StoragePanel extends SidePanel {
         sections.expand(STORAGES);
       }
     });
+  }
+
+  /** Give the keyboard to the files, else to the tiers. */
+  protected override onActivateRequest(msg: Message): void {
+    super.onActivateRequest(msg);
+    if (!this.node.contains(document.activeElement)) {
+      const find = (selector: string) => this.node.querySelector<HTMLElement>(selector);
+      const rows = find(".jp-Storage-item[tabindex='0'], .jp-Storage-rows[tabindex='0']");
+      (rows ?? find('.jp-Storage-tierButton'))?.focus();
+    }
   }
 
   private share(sections: AccordionPanel): void {

@@ -105,6 +105,7 @@ async function remove(
   const record = await model.settle(await model.requests.trash(paths));
   const trashed = record.trashed ?? [];
   if (record.files_done > 0 && trashed.length > 0) {
+    model.lastDeleted = trashed;
     const what =
       paths.length === 1
         ? `“${nameOf(paths[0])}”`
@@ -129,6 +130,7 @@ export async function undo(
   where: readonly string[],
   trans: TranslationBundle
 ): Promise<void> {
+  model.lastDeleted = model.lastDeleted.filter(each => !where.includes(each));
   try {
     for (const each of where) {
       const record = await model.settle(await model.requests.restoreTrash(each));

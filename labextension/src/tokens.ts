@@ -25,6 +25,7 @@ export const CommandIDs = {
   newFolder: 'storage:new-folder',
   rename: 'storage:rename',
   remove: 'storage:delete',
+  undo: 'storage:undo-delete',
   copy: 'storage:copy',
   cut: 'storage:cut',
   paste: 'storage:paste',

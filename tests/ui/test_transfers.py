@@ -173,6 +173,24 @@ def test_paste_onto_what_exists_asks(
     assert (user / "same.txt").read_text() == result
 
 
+def test_who_does_not_see_the_panel_is_told_once_that_a_copy_ended(
+    panel: Panel, shared: Path, user: Path, page: Page
+):
+    (shared / "told.txt").write_text("x")
+    panel.open_directory(f"shared:{shared.name}")
+    panel.menu(panel.row("told.txt"), "Copy")
+    panel.open_directory(f"user:{user.name}")
+    page.evaluate("window.jupyterapp.commands.execute('filebrowser:activate')")
+    expect(panel.node).to_be_hidden()
+    page.evaluate("window.jupyterapp.commands.execute('storage:paste')")
+    told = page.locator(".Toastify__toast").filter(has_text="told.txt")
+    expect(told).to_contain_text(f"Done: Copy told.txt to user:{user.name}")
+    expect(told).to_have_count(1)
+    told.get_by_role("button", name="Show Storage").click()
+    expect(panel.node).to_be_visible()
+    expect(panel.transfer("Copy told.txt")).to_contain_text("Done")
+
+
 def test_cut_and_paste_moves(panel: Panel, shared: Path, user: Path, page: Page):
     (shared / "moved.txt").write_text("x")
     panel.open_directory(f"shared:{shared.name}")

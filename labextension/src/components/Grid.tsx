@@ -54,22 +54,24 @@ export function Grid(props: {
   }, [last, count, browser, browser.more, browser.loading]);
 
   const focusActive = React.useCallback(() => {
-    scroller.current
-      ?.querySelector<HTMLElement>(`[data-index="${browser.active}"]`)
-      ?.focus({ preventScroll: true });
+    const row = scroller.current?.querySelector<HTMLElement>(`[data-index="${browser.active}"]`);
+    // Without rows the keyboard waits where they would be: to paste, for one.
+    (row ?? scroller.current)?.focus({ preventScroll: true });
   }, [browser]);
 
   const { focusRequests } = browser;
   const seen = React.useRef(focusRequests);
   React.useEffect(() => {
-    if (seen.current !== focusRequests && count > 0) {
+    if (seen.current !== focusRequests && (count > 0 || !browser.loading)) {
       seen.current = focusRequests;
-      rows.scrollToIndex(browser.active, { align: 'auto' });
+      if (count > 0) {
+        rows.scrollToIndex(browser.active, { align: 'auto' });
+      }
       if (focusRequests > browser.focusReleased) {
         focusActive();
       }
     }
-  }, [focusRequests, count, rows, browser, focusActive]);
+  }, [focusRequests, count, rows, browser, browser.loading, focusActive]);
 
   // Columns stay in line where a scroll bar takes room from the rows.
   React.useLayoutEffect(() => {
@@ -82,7 +84,8 @@ export function Grid(props: {
 
   // A row that had the focus and is gone (deleted, renamed) gives it to the one in its place.
   React.useEffect(() => {
-    if (hadFocus.current && document.activeElement === document.body && count > 0) {
+    const settled = count > 0 || !browser.loading;
+    if (hadFocus.current && document.activeElement === document.body && settled) {
       focusActive();
     }
   });

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import { formatBytes, formatDuration } from '../format';
+import type { IFailure } from '../records';
 import { Speedometer } from '../speed';
 import { Bar } from './Bar';
 import type { IPanelContext } from './context';
@@ -111,9 +112,7 @@ function Transfer(props: {
           <summary>{trans._n('%1 file not done', '%1 files not done', item.failureCount)}</summary>
           <ul>
             {item.failures.slice(0, SHOWN_FAILURES).map((failure, i) => (
-              <li key={i}>
-                <b>{failure.path}</b> {failure.message} {failure.hint}
-              </li>
+              <Failed key={i} failure={failure} retry={item.retry(failure)} context={context} />
             ))}
           </ul>
           {item.failureCount > SHOWN_FAILURES && (
@@ -134,6 +133,32 @@ function Transfer(props: {
             </button>
           ))}
         </div>
+      )}
+    </li>
+  );
+}
+
+function Failed(props: {
+  failure: IFailure;
+  retry: (() => void) | null;
+  context: IPanelContext;
+}): React.JSX.Element {
+  const { failure, retry, context } = props;
+  const { trans } = context;
+  return (
+    <li>
+      <b>{failure.path}</b> {failure.message} {failure.hint}
+      {retry && (
+        <>
+          {' '}
+          <button
+            className="jp-Storage-link"
+            aria-label={trans.__('Try again: %1', failure.path)}
+            onClick={retry}
+          >
+            {trans.__('Try Again')}
+          </button>
+        </>
       )}
     </li>
   );

@@ -5,8 +5,9 @@ import { choose } from '../choosing';
 import { explain } from '../errors';
 import { formatAgo, formatBytes } from '../format';
 import { paste } from '../pasting';
-import { directoryOf, isOnTier, nameOf } from '../paths';
+import { directoryOf, formatPath, isBelow, joinKeys, nameOf, parentKey, parsePath } from '../paths';
 import { isFinished, type IFailure, type ITransfer, type IUpload, type JobState } from '../records';
+import { titleOfJob, titleOfTransfer } from '../titles';
 import { confirmDiscard, explainOther } from '../uploads/dialogs';
 import type { UploadJob } from '../uploads/job';
 import type { IPanelContext } from './context';
@@ -33,6 +34,8 @@ export interface IItem {
   moved: number;
   failures: readonly IFailure[];
   failureCount: number;
+  /** Tries a single failure again; null where that cannot be. */
+  retry: (failure: IFailure) => (() => void) | null;
   waiting: boolean;
   /** The file under way. */
   current: string;
@@ -50,6 +53,7 @@ const NOTHING = {
   moved: 0,
   failures: [],
   failureCount: 0,
+  retry: () => null,
   waiting: false,
   current: '',
   note: ''
@@ -77,9 +81,6 @@ export function isOver({ state }: IItem): boolean {
 
 function fromJob(job: UploadJob, context: IPanelContext): IItem {
   const { model, trans } = context;
-  const [first] = job.items;
-  const what =
-    job.items.length === 1 ? nameOf(first.path) : trans._n('%1 file', '%1 files', job.filesTotal);
   const actions = ending(job, () => job.cancel(), context);
   if (job.state === 'paused') {
     actions.unshift({ label: trans.__('Resume'), icon: runIcon, run: () => job.resume() });
@@ -92,7 +93,7 @@ function fromJob(job: UploadJob, context: IPanelContext): IItem {
   return {
     ...NOTHING,
     id: job.id,
-    title: trans.__('Upload %1 to %2', what, job.destination),
+    title: titleOfJob(job, trans),
     state: job.state,
     bytesDone: job.bytesDone,
     bytesTotal: job.bytesTotal,
@@ -102,6 +103,10 @@ function fromJob(job: UploadJob, context: IPanelContext): IItem {
     moved: job.bytesSent,
     failures: job.failures,
     failureCount: job.failures.length,
+    retry: ({ path }) =>
+      isFinished(job.state) && job.failures.length > 1
+        ? () => void model.uploads.retry(job, path)
+        : null,
     waiting: job.waitingSince !== null,
     current: job.items.length > 1 ? job.current : '',
     actions
@@ -127,7 +132,7 @@ function fromTransfer(record: ITransfer, context: IPanelContext): IItem {
   return {
     ...NOTHING,
     id: record.id,
-    title: titleOf(record, context),
+    title: titleOfTransfer(record, trans),
     state: record.state,
     bytesDone: record.bytes_done,
     bytesTotal: record.bytes_total,
@@ -137,6 +142,14 @@ function fromTransfer(record: ITransfer, context: IPanelContext): IItem {
     moved: record.bytes_done,
     failures: record.failures,
     failureCount: record.failure_count,
+    retry: ({ path }) => {
+      const folder = again && destination ? folderOfCopy(path, sources, destination) : null;
+      return isFinished(record.state) && record.failure_count > 1 && folder
+        ? attempt(trans.__('Try Again'), async () => {
+            await paste(model, again!, [path], folder, trans);
+          })
+        : null;
+    },
     current: record.files_total === 1 ? '' : (record.current ?? ''),
     actions
   };
@@ -149,7 +162,7 @@ function fromInterrupted(record: ITransfer, context: IPanelContext): IItem {
   return {
     ...NOTHING,
     id: `interrupted-${record.id}`,
-    title: titleOf(record, context),
+    title: titleOfTransfer(record, trans),
     state: 'interrupted',
     note: trans.__(
       '%1, begun %2',
@@ -227,27 +240,18 @@ function attempt(title: string, work: () => Promise<void>): () => void {
   return () => void work().catch(error => showErrorMessage(title, explain(error)));
 }
 
-function titleOf(record: ITransfer, { trans }: IPanelContext): string {
-  const what =
-    record.sources.length === 1
-      ? short(record.sources[0])
-      : trans._n('%1 item', '%1 items', record.sources.length);
-  const target = record.destination ?? '';
-  const titles: Record<string, string> = {
-    copy: trans.__('Copy %1 to %2', what, target),
-    move: trans.__('Move %1 to %2', what, target),
-    sync: trans.__('Sync %1 to %2', what, target),
-    delete: trans.__('Delete %1', what),
-    undelete: trans.__('Bring back %1', what),
-    'empty trash': trans.__('Empty the trash of %1', what),
-    upload: trans.__('Publish %1', short(target)),
-    restore: trans.__('Restore into %1', target),
-    apply: trans.__('Apply %1', what)
-  };
-  return titles[record.operation] ?? `${record.operation} ${what}`;
-}
-
-/** A source may be a URI or a local path too: those keep their full text. */
-function short(path: string): string {
-  return isOnTier(path) ? nameOf(path) : path;
+/** Where a file of a copy was to go: sources land under their own names. Null for what was none. */
+function folderOfCopy(
+  path: string,
+  sources: readonly string[],
+  destination: string
+): string | null {
+  const source = sources.find(each => path === each || isBelow(path, each));
+  if (!source) {
+    return null;
+  }
+  const above = parentKey(parsePath(source).key);
+  const folder = parentKey(parsePath(path).key);
+  const { tier, key } = parsePath(destination);
+  return formatPath(tier, joinKeys(key, folder.slice(above.length).replace(/^\//, '')));
 }

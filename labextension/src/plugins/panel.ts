@@ -13,6 +13,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { announceEnds } from '../announcing';
 import { Columns } from '../columns';
 import { addCommands } from '../commands';
 import { StorageModel } from '../model';
@@ -82,6 +83,12 @@ export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(panel.id)
     });
+    announceEnds(
+      model,
+      () => panel.isVisible && !document.hidden,
+      () => void app.commands.execute(CommandIDs.show),
+      trans
+    );
     const notify = () => {
       for (const id of Object.values(CommandIDs)) {
         app.commands.notifyCommandChanged(id);

@@ -135,6 +135,17 @@ export class UploadJob {
     this._gate.resume();
   }
 
+  /** Take a failure off the list: the file is tried again by another job. */
+  forgive(path: string): void {
+    for (const list of [this.failures, this.failed]) {
+      const index = list.findIndex(each => each.path === path);
+      if (index >= 0) {
+        list.splice(index, 1);
+      }
+    }
+    this.changed.emit();
+  }
+
   private async send(tasks: ITask[]): Promise<void> {
     this.enter('running');
     // Reversed, for to take from the end is cheap.

@@ -52,10 +52,15 @@ export class UploadsModel {
     }
   }
 
-  /** Try again what failed. */
-  async retry(job: UploadJob): Promise<void> {
-    this.dismiss(other => other !== job);
-    await this.run(job.failed, job.destination);
+  /** Try again what failed, or one file of it. */
+  async retry(job: UploadJob, path?: string): Promise<void> {
+    const items = job.failed.filter(item => path === undefined || item.path === path);
+    if (path === undefined) {
+      this.dismiss(other => other !== job);
+    } else {
+      job.forgive(path);
+    }
+    await this.run(items, job.destination);
   }
 
   /** The file of an unfinished upload, if the browser can open it again by itself. */
