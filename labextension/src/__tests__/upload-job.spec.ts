@@ -112,6 +112,17 @@ describe('UploadJob', () => {
     expect(server.files.get('t:good')).toEqual(bytes(6));
   });
 
+  it('takes a failure off the list that another job tries again', async () => {
+    server.fault = (_, url) => (/u[01]/.test(url) ? 'cut' : null);
+    const items = [item('t:bad', bytes(2 * PIECE)), item('t:worse', bytes(3 * PIECE))];
+    const upload = job(items);
+    await upload.run();
+    expect(upload.failures).toHaveLength(2);
+    upload.forgive('t:bad');
+    expect(upload.failures.map(failure => failure.path)).toEqual(['t:worse']);
+    expect(upload.failed.map(failed => failed.path)).toEqual(['t:worse']);
+  });
+
   it('asks once where the answer is for all', async () => {
     const names = ['a', 'b', 'c', 'd'];
     names.forEach(name => server.files.set(`t:${name}`, bytes(3, 9)));
