@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,12 +179,10 @@ class Storages(Base):
         """
         errors: list[StorageError] = []
         self.mounts.reconcile()
-        for tier in self._locations.tiers.values():
-            if tier.mounted is not None:
-                try:
-                    self._mount_tier(tier)
-                except StorageError as error:
-                    errors.append(error)
+        tiers = [tier for tier in self._locations.tiers.values() if tier.mounted is not None]
+        if tiers:
+            with ThreadPoolExecutor(len(tiers)) as pool:
+                errors += filter(None, pool.map(self._mount_tier, tiers))
         if self.settings.apply_at_start:
             path = str(self.settings.project / Path(self.settings.apply_at_start).expanduser())
             try:
@@ -201,15 +200,20 @@ class Storages(Base):
                 return tier.mounted / place.key if self.mounts.mounted(tier.mounted) else None
         return None
 
-    def _mount_tier(self, tier: Tier) -> None:
+    def _mount_tier(self, tier: Tier) -> StorageError | None:
+        """Mount a tier; gives why it could not be."""
         assert tier.mounted is not None  # noqa: S101  the caller looked
-        there = self.mounts.mounted(tier.mounted)
-        cached = self.settings.mount_tiers == "MOUNT_CACHED"
         mode = self.settings.mount_tiers
-        if there is not None and (there.uri, there.mode) != (tier.uri, mode):
-            # The configuration says something else by now.
-            self.mounts.unmount(tier.mounted)
-        self.mounts.mount(tier.mounted, tier.uri, tier.options, cached=cached)
+        try:
+            there = self.mounts.mounted(tier.mounted)
+            if there is not None and (there.uri, there.mode) != (tier.uri, mode):
+                # The configuration says something else by now.
+                self.mounts.unmount(tier.mounted)
+            cached = mode == "MOUNT_CACHED"
+            self.mounts.mount(tier.mounted, tier.uri, tier.options, cached=cached)
+        except StorageError as error:
+            return error
+        return None
 
     def mount_copy(
         self, path: str, target: Path, *, read_only: bool = False, every: float | None = None

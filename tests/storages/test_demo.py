@@ -78,12 +78,9 @@ def test_all_entries_of_the_demo_behave_as_its_comments_say(demo, name, s3_bucke
     assert {each.state for each in demo.service.mounts.all()} == {"ok"}
 
 
-@pytest.mark.parametrize("fixture", ["on_s3", "on_gcs"])
-def test_a_storage_without_a_source_is_a_file_system_that_workers_share(
-    request, fixture, name, tmp_path
-):
-    """SkyPilot's ping-pong: each worker waits for the other's file."""
-    world = request.getfixturevalue(fixture)
+def test_a_storage_without_a_source_is_a_file_system_that_workers_share(on_gcs, name, tmp_path):
+    """SkyPilot's ping-pong, on GCS; on S3: ``tests/mounts/test_mount.py``."""
+    world = on_gcs
     text = f"file_mounts:\n  /sharedfs: {{name: {name}, mode: MOUNT}}\n"
     document = read(text, "task.yaml")
     workers = [tmp_path / "ping", tmp_path / "pong"]
