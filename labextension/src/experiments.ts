@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
 import { explain } from './errors';
+import { formatAgo } from './format';
 import type { StorageModel } from './model';
 import { formatPath, nameOf, parentKey, parsePath } from './paths';
 import type { IExperiment } from './records';
@@ -75,12 +76,17 @@ export function restoreCode(path: string, kind: string): string {
 /** Copy a checkpoint, the best unless told, into a folder that a person names. */
 export async function fetchCheckpoint(
   model: StorageModel,
-  args: { path: string; metric?: string | null; checkpoint?: string },
+  args: { path: string; metric?: string | null; mode?: 'min' | 'max'; checkpoint?: string },
   trans: TranslationBundle
 ): Promise<void> {
   const checkpoint =
     args.checkpoint ??
-    (await model.requests.bestCheckpoint(args.path, args.metric ?? undefined)).path;
+    (
+      await model.requests.bestCheckpoint(
+        args.path,
+        args.metric ? { metric: args.metric, mode: args.mode } : {}
+      )
+    ).path;
   const result = await InputDialog.getText({
     title: trans.__('Fetch Checkpoint'),
     label: trans.__('Folder that “%1” is copied into', nameOf(checkpoint)),
@@ -111,11 +117,28 @@ export async function insertRestore(
   });
 }
 
-/** Delete an experiment, after a question that says what is lost. */
+/** Milliseconds in which an experiment that runs writes its state: as the server has it. */
+const RUNNING = 10 * 60_000;
+
+/** Delete an experiment, after a question that says what is lost; tell whether it was. */
 export async function removeExperiment(
   model: StorageModel,
   args: { path: string },
   trans: TranslationBundle
-): Promise<void> {
-  await removeEntries(model, [await model.requests.stat(args.path)], trans);
+): Promise<boolean> {
+  const [entry, { trials, modified }] = await Promise.all([
+    model.requests.stat(args.path),
+    model.requests.experiment(args.path)
+  ]);
+  const loss = trans._n(
+    '%1 trial with all its checkpoints.',
+    '%1 trials with all their checkpoints.',
+    trials ?? 0
+  );
+  const fresh = modified !== null && Date.now() - Date.parse(modified) < RUNNING;
+  const warning = trans.__(
+    'It changed %1, and may be running: stop it first.',
+    formatAgo(modified, trans, Date.now())
+  );
+  return removeEntries(model, [entry], trans, { loss, warning: fresh ? warning : '' });
 }

@@ -14,11 +14,18 @@ const PATIENCE = 150;
 /** Milliseconds for which an undo is offered. */
 const OFFERED = 20_000;
 
+/** What a question about a deletion says beside names and sizes. */
+export interface IRemovalNotes {
+  loss: string;
+  warning: string;
+}
+
 /** Ask, delete (into the trash where that can be), and offer to undo it. */
 export async function removeEntries(
   model: StorageModel,
   entries: readonly IEntry[],
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  notes?: IRemovalNotes
 ): Promise<boolean> {
   const paths = entries.map(entry => entry.path);
   const gone = new AbortController();
@@ -30,7 +37,7 @@ export async function removeEntries(
     new Promise(resolve => window.setTimeout(resolve, PATIENCE))
   ]);
   try {
-    const accepted = await ask(entries, counted, trans);
+    const accepted = await ask(entries, counted, trans, notes);
     if (!accepted) {
       return false;
     }
@@ -75,14 +82,17 @@ export async function emptyTrash(
 async function ask(
   entries: readonly IEntry[],
   counted: Promise<IRemovalPlan>,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  notes?: IRemovalNotes
 ): Promise<boolean> {
   const result = await showDialog({
     title:
       entries.length === 1
         ? trans.__('Delete')
         : trans._n('Delete %1 Item', 'Delete %1 Items', entries.length),
-    body: ReactWidget.create(<RemovalQuestion entries={entries} counted={counted} trans={trans} />),
+    body: ReactWidget.create(
+      <RemovalQuestion entries={entries} counted={counted} notes={notes} trans={trans} />
+    ),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.warnButton({ label: trans.__('Delete') })

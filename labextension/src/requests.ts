@@ -10,7 +10,9 @@ import type {
   ICheckpoint,
   IComparison,
   IEntry,
+  IExperiment,
   IExperimentPage,
+  IJudgement,
   IFileComparison,
   IFileVersion,
   IFinding,
@@ -409,23 +411,31 @@ export class Requests implements IUploadTransport {
     return this.json(`experiments?${query({ path, limit: '200' })}`);
   }
 
-  /** The best trials of an experiment. */
-  trials(path: string, options: { metric?: string; limit: number }): Promise<ITrialPage> {
-    const { metric, limit } = options;
-    const asked = { limit: String(limit), ...(metric ? { metric } : {}) };
+  /** One experiment, however large it is. */
+  experiment(path: string): Promise<IExperiment> {
+    return this.json(`experiments/${this.route(path)}`);
+  }
+
+  /** A page of an experiment's trials, the best first. */
+  trials(
+    path: string,
+    options: IJudgement & { cursor?: string; limit: number }
+  ): Promise<ITrialPage> {
+    const asked: Record<string, string> = { ...judged(options), limit: String(options.limit) };
+    if (options.cursor) {
+      asked.cursor = options.cursor;
+    }
     return this.json(`trials/${this.route(path)}?${query(asked)}`);
   }
 
   /** One trial with its curve and its checkpoints. */
-  trial(path: string, trial: string, metric?: string): Promise<ITrialDetails> {
-    const asked = { trial, ...(metric ? { metric } : {}) };
-    return this.json(`trials/${this.route(path)}?${query(asked)}`);
+  trial(path: string, trial: string, judgement: IJudgement): Promise<ITrialDetails> {
+    return this.json(`trials/${this.route(path)}?${query({ trial, ...judged(judgement) })}`);
   }
 
   /** The best checkpoint of an experiment that is there. */
-  bestCheckpoint(path: string, metric?: string): Promise<ICheckpoint> {
-    const asked = metric ? `?${query({ metric })}` : '';
-    return this.json(`best-checkpoint/${this.route(path)}${asked}`);
+  bestCheckpoint(path: string, judgement: IJudgement): Promise<ICheckpoint> {
+    return this.json(`best-checkpoint/${this.route(path)}?${query(judged(judgement))}`);
   }
 
   private route(path: string): string {
@@ -518,6 +528,10 @@ export class Requests implements IUploadTransport {
 function trashRoute(where: string): string {
   const { tier, key } = parsePath(where);
   return `trash/${encodeURIComponent(tier)}/${encodeURIComponent(key)}`;
+}
+
+function judged({ metric, mode }: IJudgement): Record<string, string> {
+  return { ...(metric ? { metric } : {}), ...(mode ? { mode } : {}) };
 }
 
 function query(values: Record<string, string>): string {

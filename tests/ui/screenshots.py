@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pyarrow
 from playwright.sync_api import Page, expect, sync_playwright
 from pyarrow import parquet
+
+from tests.synthetic_experiments import trial_pair, write_state
 
 from .panel import Panel
 from .server import REPOSITORY, Lab, running_lab
@@ -41,6 +45,33 @@ def _fill(lab: Lab) -> None:
     for i in range(40):
         (data / f"{i:04}.png").write_bytes(bytes(90_000))
     (lab.project / "train.py").write_text("print('training')\n")
+    _experiment(shared / "runs" / "cats")
+
+
+def _experiment(directory: Path) -> None:
+    """Forty trials that learn faster or slower."""
+    pairs = []
+    for number in range(40):
+        name = f"train_ab12c_{number:05d}"
+        speed, best = 2 + number * 7 % 11, 0.72 + (number * 13 % 40) / 160
+        scores = [
+            round(best * (1 - math.exp(-step / speed)) + 0.01 * math.sin(number + step), 4)
+            for step in range(1, 25)
+        ]
+        checkpoint = directory / name / "checkpoint_000023"
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "model.pt").write_bytes(bytes(1_300_000))
+        rows = [
+            {"score": score, "training_iteration": step}
+            | ({"checkpoint_dir_name": checkpoint.name} if step == 24 else {})
+            for step, score in enumerate(scores, 1)
+        ]
+        (directory / name / "result.json").write_text(
+            "".join(json.dumps(row) + "\n" for row in rows)
+        )
+        state = "ERROR" if number == 17 else "TERMINATED"
+        pairs.append(trial_pair(number, state=state, scores=scores, directory=name))
+    write_state(directory, pairs)
 
 
 def _picture(page: Page, lab: Lab, theme: str, name: str) -> None:
@@ -84,6 +115,30 @@ def _looking(page: Page, theme: str) -> None:
     page.screenshot(path=IMAGES / f"preview-{theme}.png")
 
 
+def _experiments(page: Page, theme: str) -> None:
+    """The trials of an experiment, and what is known of the best."""
+    page.set_viewport_size({"width": 1200, "height": 1000})
+    panel = Panel(page)
+    titles = panel.node.locator(".lm-AccordionPanel-title")
+    for title in ("Tiers", "Files", "Transfers", "Snapshots", "History", "Storages"):
+        shown = titles.filter(has_text=title)
+        if "lm-mod-expanded" in (shown.get_attribute("class") or ""):
+            # Where a click would be, it has buttons.
+            shown.dispatch_event("click")
+    titles.filter(has_text="Experiments").click()
+    panel.node.get_by_role("button", name="Look for Them").click()
+    found = panel.node.get_by_role("region", name="shared:runs/cats")
+    found.get_by_role("button").first.click()
+    found.get_by_role("listitem").first.get_by_role("button").click()
+    expect(found.get_by_role("button", name="Fetch Checkpoint…")).to_be_visible()
+    page.mouse.move(900, 700)
+    page.wait_for_timeout(1000)
+    box = panel.node.bounding_box()
+    assert box is not None
+    clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
+    page.screenshot(path=IMAGES / f"experiments-{theme}.png", clip=clip)
+
+
 def main() -> None:
     """Write all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -101,7 +156,9 @@ def main() -> None:
                 context = browser.new_context(viewport={"width": 1200, "height": 860})
                 page = context.new_page()
                 _picture(page, lab, theme, name)
-                _looking(page, theme.split()[1].lower())
+                short = theme.split()[1].lower()
+                _looking(page, short)
+                _experiments(page, short)
                 context.close()
             browser.close()
 

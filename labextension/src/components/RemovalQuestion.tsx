@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { explain } from '../errors';
 import type { IEntry, IRemovalPlan } from '../records';
-import { amount } from '../removing';
+import { amount, type IRemovalNotes } from '../removing';
 
 /** Names that a question lists before it counts the rest. */
 const LISTED = 5;
@@ -12,9 +12,10 @@ const LISTED = 5;
 export function RemovalQuestion(props: {
   entries: readonly IEntry[];
   counted: Promise<IRemovalPlan>;
+  notes?: IRemovalNotes;
   trans: TranslationBundle;
 }): React.JSX.Element {
-  const { entries, counted, trans } = props;
+  const { entries, counted, notes, trans } = props;
   const [plan, setPlan] = React.useState<IRemovalPlan | null>(null);
   const [problem, setProblem] = React.useState('');
   React.useEffect(() => {
@@ -37,6 +38,8 @@ export function RemovalQuestion(props: {
           <li>{trans._n('and %1 more', 'and %1 more', entries.length - LISTED)}</li>
         )}
       </ul>
+      {notes && <p>{notes.loss}</p>}
+      {notes?.warning && <p className="jp-mod-warn">{notes.warning}</p>}
       <p role="status">
         {problem ||
           (plan ? amount(plan.files, plan.bytes, plan.complete, trans) : trans.__('Counting…'))}

@@ -36,6 +36,12 @@ export interface ITrial {
   iterations: number | null;
 }
 
+/** By what trials are judged; what is not said is the experiment's own. */
+export interface IJudgement {
+  metric?: string;
+  mode?: 'min' | 'max';
+}
+
 /** Trials, the best first. */
 export interface ITrialPage {
   trials: ITrial[];
