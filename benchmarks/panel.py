@@ -62,7 +62,8 @@ async () => {
 """
 # From a key that a person presses to the frame in which rows are painted.
 WAIT_FOR_ROWS = """
-() => new Promise(resolve => {
+() => new Promise((resolve, reject) => {
+  setTimeout(() => reject(new Error('No rows were seen')), 60000);
   addEventListener('keydown', () => {
     const began = performance.now();
     const look = () => {
@@ -164,6 +165,7 @@ def first_rows(lab: Lab, browser: Browser, endpoint: str, options: argparse.Name
             panel.open_tier("local")
             panel.focus_rows()
             page.keyboard.press("/")
+            expect(panel.node.get_by_role("combobox")).to_be_focused()
             page.keyboard.type(path)
             # What completes a path is there before a person presses Enter.
             page.wait_for_timeout(1500)
