@@ -9,7 +9,13 @@ from dataclasses import dataclass, field, replace
 from jupyter_storage.commands.command import Command, Context, refuse
 from jupyter_storage.commands.rendering import Column, clean, human_size, plural
 from jupyter_storage.commands.results import Outcome, Stream
-from jupyter_storage.commands.transfers import add_common, add_moving, follow
+from jupyter_storage.commands.transfers import (
+    add_common,
+    add_engine,
+    add_moving,
+    follow,
+    hire,
+)
 from jupyter_storage.records import Failure, SyncChange
 from jupyter_storage.transfers.plan import SKIPPED
 from jupyter_storage.transfers.sync import SyncOptions
@@ -66,6 +72,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     add_common(parser)
     add_moving(parser)
+    add_engine(parser)
 
 
 def _limit(text: str) -> tuple[int | None, float | None]:
@@ -152,9 +159,10 @@ def _sync(arguments: argparse.Namespace, context: Context) -> Outcome:
         # What comes to be too much only now was not agreed to.
         agreed = totals.deleted if most is None else min(most, totals.deleted)
         options = replace(options, max_delete=agreed)
+    crew = hire(service, arguments, [source], destination, context)
     return follow(
         service,
-        lambda: service.sync(source, destination, options, force=force),
+        lambda: service.sync(source, destination, options, force=force, crew=crew),
         "Syncing",
         context,
     )

@@ -16,8 +16,18 @@ from jupyter_storage.transfers.plan import SKIPPED
 
 if TYPE_CHECKING:
     from jupyter_storage.service import Service
+    from jupyter_storage.transfers.crews import Crew
 
-__all__ = ["COMMANDS", "Interrupted", "add_common", "add_moving", "finished", "follow"]
+__all__ = [
+    "COMMANDS",
+    "Interrupted",
+    "add_common",
+    "add_engine",
+    "add_moving",
+    "finished",
+    "follow",
+    "hire",
+]
 
 PIECE = 2**20  # bytes from standard input at a time
 STANDARD = "-"
@@ -41,6 +51,7 @@ def _configure_cp(parser: argparse.ArgumentParser) -> None:
     _add_conflicts(parser)
     add_common(parser)
     add_moving(parser)
+    add_engine(parser)
 
 
 def _configure_mv(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +110,30 @@ def add_moving(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where it runs."""
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray", "auto"),
+        help="on this machine, over a Ray cluster, or 'auto': over one where it is much",
+    )
+
+
+def hire(
+    service: Service,
+    arguments: argparse.Namespace,
+    sources: list[str],
+    destination: str,
+    context: Context,
+) -> Crew | None:
+    """Find who does a transfer, and say so before it starts."""
+    engine = arguments.engine or service.settings.engine
+    crew, sentence = service.crew(engine, sources, destination)
+    if sentence:
+        context.face.note(sentence)
+    return crew
+
+
 def _cp(arguments: argparse.Namespace, context: Context) -> Outcome:
     sources, destination = _ends(arguments)
     if STANDARD in sources or destination == STANDARD:
@@ -133,6 +168,7 @@ def _transfer(
             sources, destination, recursive=arguments.recursive, conflict=arguments.conflict
         )
         return _planned(plan, "move" if move else "copy")
+    crew = None if move else hire(service, arguments, sources, destination, context)
 
     def start() -> TransferRecord:
         return service.copy(
@@ -143,6 +179,7 @@ def _transfer(
             conflict=arguments.conflict,
             force=arguments.force,
             verify=arguments.verify,
+            crew=crew,
         )
 
     return follow(service, start, "Moving" if move else "Copying", context)

@@ -7,9 +7,10 @@ hands it on to kernels, terminals and worker processes.
 
 from jupyter_storage.config.options import JupyterStorage
 from jupyter_storage.config.resolution import check_tiers, key_part, load_config, resolve
-from jupyter_storage.config.settings import Settings, WorkloadKind
+from jupyter_storage.config.settings import EngineName, Settings, WorkloadKind
 
 __all__ = [
+    "EngineName",
     "JupyterStorage",
     "Settings",
     "WorkloadKind",

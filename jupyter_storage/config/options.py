@@ -93,6 +93,12 @@ class JupyterStorage(Configurable):
         "busy, so that they leave it processor, disk and network; 0 for no other limit than "
         "bandwidth.",
     ).tag(config=True)
+    engine = CaselessStrEnum(
+        ["local", "ray", "auto"],
+        default_value="local",
+        help="Where the commands cp and sync run: on this machine, over a Ray cluster, or over one "
+        "where it is much ('auto').",
+    ).tag(config=True)
     check_timeout = Float(
         5.0, min=0.1, help="Seconds after which a tier that does not answer is unreachable."
     ).tag(config=True)

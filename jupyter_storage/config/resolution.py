@@ -190,6 +190,7 @@ def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]
         trash_days=options.trash_days,
         trash_copy_limit=options.trash_copy_limit,
         concurrency=options.concurrency,
+        engine=options.engine,
         check_timeout=options.check_timeout,
         snapshots=options.snapshots,
         snapshot_interval=options.snapshot_interval,

@@ -12,9 +12,11 @@ from jupyter_core.paths import jupyter_data_dir
 
 from jupyter_storage.paths import split_uri
 
-__all__ = ["GIGABYTE", "Settings", "WorkloadKind"]
+__all__ = ["GIGABYTE", "EngineName", "Settings", "WorkloadKind"]
 
 WorkloadKind = Literal["workspace", "job", "job_queue", "service"]
+
+EngineName = Literal["local", "ray", "auto"]
 
 GIGABYTE = 10**9
 
@@ -72,6 +74,7 @@ class Settings:
     snapshot_bandwidth: int = 0
     bandwidth: int = 0
     busy_bandwidth: int = 0
+    engine: EngineName = "local"
     snapshot_shutdown_timeout: float = 20.0
     snapshot_retention: str = "all for 1h, every 10m for 1d, every 1h for 7d, every 1d for 30d"
     snapshot_uri: str = ""
@@ -115,6 +118,7 @@ class Settings:
             "JUPYTER_STORAGE_TRASH_DAYS": str(self.trash_days),
             "JUPYTER_STORAGE_TRASH_COPY_LIMIT": str(self.trash_copy_limit),
             "JUPYTER_STORAGE_CONCURRENCY": str(self.concurrency),
+            "JUPYTER_STORAGE_ENGINE": self.engine,
             "JUPYTER_STORAGE_CHECK_TIMEOUT": str(self.check_timeout),
             "JUPYTER_STORAGE_SNAPSHOTS": str(self.snapshots).lower(),
             "JUPYTER_STORAGE_SNAPSHOT_INTERVAL": str(self.snapshot_interval),

@@ -75,7 +75,7 @@ def run_config(
             "trainable=…), or with Train: run_config(…, resume=True).",
         )
     if uri.startswith("file://"):
-        from jupyter_storage.ray.nodes import check_shared
+        from jupyter_storage.distributed.nodes import check_shared
 
         parent = _local(uri).parent
         check_shared(parent, tier)

@@ -7,29 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from jupyter_storage.commands.session import session
-from jupyter_storage.config import Settings, WorkloadKind, key_part
+from jupyter_storage.config import WorkloadKind
+from jupyter_storage.distributed.environment import worker_environment
 from jupyter_storage.errors import CredentialsMissing, InvalidRequest
 
 __all__ = ["runtime_env"]
-
-# Who one is and where, without being a secret: names, files and addresses.
-_REFERENCES = (
-    "AWS_CONFIG_FILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_EC2_METADATA_DISABLED",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "GOOGLE_CLOUD_PROJECT",
-    "STORAGE_EMULATOR_HOST",
-)
 
 
 def runtime_env(
@@ -72,26 +54,10 @@ def runtime_env(
             f"Which {workload.replace('_', ' ')} it is has not been said",
             hint="Give its ID as 'workload_id'.",
         )
-    values = dict(_scoped(session.service().settings, workload, workload_id))
-    for name in _REFERENCES:
-        if os.environ.get(name):
-            values[name] = os.environ[name]
+    values = worker_environment(session.service().settings, workload, workload_id)
     for name in secrets:
         if not os.environ.get(name):
             raise CredentialsMissing(f"The environment variable {name} is not set")
         values[name] = os.environ[name]
     values.update(more.pop("env_vars", {}))
     return {**more, "env_vars": values}
-
-
-def _scoped(
-    settings: Settings, workload: WorkloadKind | None, workload_id: str | None
-) -> dict[str, str]:
-    values = settings.environment()
-    # It follows from the machine's name unless it is chosen, and workers are other machines.
-    values["JUPYTER_STORAGE_WORKLOAD_ID"] = settings.workload_id
-    if workload is not None:
-        values["JUPYTER_STORAGE_WORKLOAD"] = workload
-    if workload_id is not None:
-        values["JUPYTER_STORAGE_WORKLOAD_ID"] = key_part(workload_id)
-    return {name: value for name, value in values.items() if value}

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import NotFound
 from jupyter_storage.records import ConflictPolicy, TransferRecord, to_wire
-from jupyter_storage.service.usage import UsageOf
+from jupyter_storage.service.distribution import Distribution
 from jupyter_storage.transfers.places import Place
 
 if TYPE_CHECKING:
     from jupyter_storage.records import Bench, Failure, Plan, SyncChange, UnfinishedUpload
+    from jupyter_storage.transfers.crews import Crew
     from jupyter_storage.transfers.progress import Meter
     from jupyter_storage.transfers.sync import SyncOptions
 
 __all__ = ["Transfers"]
 
 
-class Transfers(UsageOf):
+class Transfers(Distribution):
     """The service's part that moves bytes."""
 
     def estimate(
@@ -59,8 +60,11 @@ class Transfers(UsageOf):
         into: bool = False,
         force: bool = False,
         verify: bool = False,
+        crew: Crew | None = None,
     ) -> TransferRecord:
         """Start to copy or move; ``docs/transfers.md`` says what lands where.
+
+        Whoever gives a ``crew`` got it from :meth:`crew` for the same paths.
 
         Returns
         -------
@@ -100,6 +104,7 @@ class Transfers(UsageOf):
                     meter=meter,
                     cancel=cancel,
                     journal=self._journals.open(request),
+                    crew=crew,
                 )
             finally:
                 self._changed(target, itself=True)
@@ -110,7 +115,13 @@ class Transfers(UsageOf):
         return self._jobs.start("move" if move else "copy", sources, destination, work)
 
     def sync(
-        self, source: str, destination: str, options: SyncOptions, *, force: bool = False
+        self,
+        source: str,
+        destination: str,
+        options: SyncOptions,
+        *,
+        force: bool = False,
+        crew: Crew | None = None,
     ) -> TransferRecord:
         """Start to make a directory like another, as a transfer with progress.
 
@@ -120,6 +131,8 @@ class Transfers(UsageOf):
         options : SyncOptions
         force : bool
             Also where system data is.
+        crew : Crew, optional
+            From :meth:`crew`, for the same paths.
         """
         place, target, options = self._sync_ends(source, destination, options, force=force)
         request = {
@@ -136,7 +149,13 @@ class Transfers(UsageOf):
             try:
                 journal = self._journals.open(request)
                 self._engine.sync(
-                    place, target, options, meter=meter, cancel=cancel, journal=journal
+                    place,
+                    target,
+                    options,
+                    meter=meter,
+                    cancel=cancel,
+                    journal=journal,
+                    crew=crew,
                 )
             finally:
                 self._changed(target, itself=True)

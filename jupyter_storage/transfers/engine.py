@@ -12,14 +12,14 @@ from jupyter_storage.records import ConflictPolicy, Entry, Failure, Plan
 from jupyter_storage.stores.store import Progress
 from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.budget import Budget
-from jupyter_storage.transfers.buffers import run
+from jupyter_storage.transfers.crews import Crew, Threads
 from jupyter_storage.transfers.deletion import delete, prune
 from jupyter_storage.transfers.journal import Journal
 from jupyter_storage.transfers.places import Place
 from jupyter_storage.transfers.progress import LISTED, Meter
 from jupyter_storage.transfers.routes import Route, routes_of, steps_of
 from jupyter_storage.transfers.streams import check_cancelled, copy_file
-from jupyter_storage.transfers.tasks import AHEAD, HELD, Task, Transfer, going_on, threads_for
+from jupyter_storage.transfers.tasks import HELD, Task, Transfer, going_on, threads_for
 
 if TYPE_CHECKING:
     from jupyter_storage.transfers.sync import SyncOptions
@@ -110,6 +110,7 @@ class Engine:
         meter: Meter,
         cancel: threading.Event,
         journal: Journal | None = None,
+        crew: Crew | None = None,
     ) -> None:
         """Copy or move files and directories.
 
@@ -132,6 +133,8 @@ class Engine:
             Stops within a piece; files that are not whole leave no trace.
         journal : Journal, optional
             What an earlier process noted there is not done again. It is closed.
+        crew : Crew, optional
+            Who does the work; threads of this process unless given.
 
         Raises
         ------
@@ -152,7 +155,14 @@ class Engine:
             bandwidth=self.bandwidth,
         )
         with going_on(transfer):
-            self._copy(sources, target, recursive=recursive, into=into, transfer=transfer)
+            self._copy(
+                sources,
+                target,
+                recursive=recursive,
+                into=into,
+                transfer=transfer,
+                crew=crew or Threads(threads_for([target, *sources], self._concurrency)),
+            )
 
     def _copy(
         self,
@@ -162,6 +172,7 @@ class Engine:
         recursive: bool,
         into: bool,
         transfer: Transfer,
+        crew: Crew,
     ) -> None:
         policy, meter, cancel = transfer.policy, transfer.meter, transfer.cancel
         routes, failures = routes_of(sources, target, recursive=recursive, into=into)
@@ -186,13 +197,7 @@ class Engine:
                         yield Task(route.source, route.target, step)
             meter.planned()
 
-        run(
-            tasks(),
-            transfer.work,
-            concurrency=threads_for([target, *sources], self._concurrency),
-            depth=AHEAD,
-            cancel=cancel,
-        )
+        crew.work(tasks(), transfer)
         check_cancelled(cancel)
         if move:
             for route in routes:
@@ -250,6 +255,7 @@ class Engine:
         meter: Meter,
         cancel: threading.Event,
         journal: Journal | None = None,
+        crew: Crew | None = None,
     ) -> None:
         """Make a directory like another; see :mod:`jupyter_storage.transfers.sync`."""
         # Other transfers need not wait for what it needs.
@@ -265,6 +271,7 @@ class Engine:
             cancel=cancel,
             journal=journal,
             bandwidth=self.bandwidth,
+            crew=crew,
         )
 
     def delete(

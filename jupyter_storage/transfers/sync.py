@@ -18,12 +18,13 @@ from jupyter_storage.transfers.budget import Budget
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.comparison import Comparison, Surplus
 from jupyter_storage.transfers.contents import have_one_content
+from jupyter_storage.transfers.crews import Crew, Threads
 from jupyter_storage.transfers.journal import Journal
 from jupyter_storage.transfers.places import Place, failure
 from jupyter_storage.transfers.plan import SKIPPED, Step
 from jupyter_storage.transfers.progress import Meter
 from jupyter_storage.transfers.streams import check_cancelled, tried
-from jupyter_storage.transfers.tasks import AHEAD, HELD, Task, Transfer, going_on, threads_for
+from jupyter_storage.transfers.tasks import HELD, Task, Transfer, going_on, threads_for
 
 __all__ = ["SyncOptions", "changes", "synchronize"]
 
@@ -114,6 +115,7 @@ def synchronize(
     cancel: threading.Event,
     journal: Journal | None = None,
     bandwidth: Bandwidth | None = None,
+    crew: Crew | None = None,
 ) -> None:
     """Make a directory like another.
 
@@ -132,6 +134,8 @@ def synchronize(
     journal : Journal, optional
         Tells how to go on with large files that were cut off. It is closed.
     bandwidth : Bandwidth, optional
+    crew : Crew, optional
+        Who copies; threads of this process unless given.
 
     Raises
     ------
@@ -176,13 +180,8 @@ def synchronize(
             meter.skip(comparison.unchanged - told)
             meter.planned()
 
-        run(
-            tasks(),
-            transfer.work,
-            concurrency=threads_for([source, target], concurrency),
-            depth=AHEAD,
-            cancel=cancel,
-        )
+        workers = crew or Threads(threads_for([source, target], concurrency))
+        workers.work(tasks(), transfer)
         check_cancelled(cancel)
         if options.delete:
             refusal = _refusal(comparison, surplus, options, transfer.failed)

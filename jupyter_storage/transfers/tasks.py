@@ -15,7 +15,7 @@ from jupyter_storage.errors import (
     InvalidRequest,
     StorageError,
 )
-from jupyter_storage.records import ConflictPolicy, Entry
+from jupyter_storage.records import ConflictPolicy, Entry, Failure
 from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.budget import Budget
@@ -103,10 +103,15 @@ class Transfer:
             self._do(task)
         except StorageError as error:
             if not self.cancel.is_set():
-                self._failed.set()
-                if error.retryable:
-                    self._cut.set()
-                self.meter.fail(failure(error, task.source.at(task.step.source_key).path))
+                path = task.source.at(task.step.source_key).path
+                self.fail(failure(error, path), passing=error.retryable)
+
+    def fail(self, failed: Failure, *, passing: bool) -> None:
+        """Tell what went wrong with a file, and whether it may go well another time."""
+        self._failed.set()
+        if passing:
+            self._cut.set()
+        self.meter.fail(failed)
 
     def _do(self, task: Task) -> None:
         check_cancelled(self.cancel)
