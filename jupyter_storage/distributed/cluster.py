@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -24,6 +26,9 @@ LARGE = 500 * 10**9
 
 MANY = 200_000
 """Files from which ``auto`` turns to Ray."""
+
+
+_PATIENCE = 5.0  # seconds for a connection to a cluster
 
 
 class OutOfSight(StorageError):
@@ -49,8 +54,9 @@ def connect() -> None:
         ) from error
     if not ray.is_initialized():
         try:
+            _knock(os.environ.get("RAY_ADDRESS", ""))
             ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise NotConfigured(
                 redact(f"No Ray cluster answers: {_first_line(error)}"),
                 hint="Start one ('ray start --head'), or say where it is with RAY_ADDRESS; "
@@ -62,6 +68,16 @@ def connect() -> None:
             "This process is no part of the Ray cluster (its address begins with ray://)",
             hint="Run it on a node, or as a job: ray job submit -- jupyter storage cp ….",
         )
+
+
+def _knock(address: str) -> None:
+    """Look whether anybody is there: Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+        except OSError as error:
+            raise ConnectionError(f"{address}: {error.strerror or error}") from error
 
 
 def _quiet() -> None:
