@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from typing import cast
 
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.listings import SortKey
+from jupyter_storage.records import Entry, Page
 from jupyter_storage.server.handler import authenticated, authorized
 from jupyter_storage.server.receiving import ReceivingHandler, Sink
 from jupyter_storage.server.sending import SendingHandler
@@ -24,15 +26,37 @@ class FilesHandler(SendingHandler, ReceivingHandler):
         """Send a file, a page of a directory, or what is known of either."""
         path = self._path(tier, key)
         page = self._page()
+        facts = self.get_query_argument("as", None) == "entry"
+        if not facts and self.get_query_argument("limit", ""):
+            await self._send_page(path, page)
+            return
         entry = await self.call(self.service.stat, path)
-        if self.get_query_argument("as", None) == "entry":
+        if facts:
             await self.reply(entry)
         elif entry.is_directory:
-            listing = await self.call(self.service.list, path, **page)
-            cursor = _pack(listing.cursor) if listing.cursor else None
-            await self.reply({"entry": entry, "entries": listing.entries, "cursor": cursor})
+            await self._reply_page(entry, await self.call(self.service.list, path, **page))
         else:
             await self.send_file(path, entry)
+
+    async def _send_page(self, path: str, page: dict[str, object]) -> None:
+        """Look what it is and list it at once: who names a limit knows that it is a directory."""
+        entry, listing = await asyncio.gather(
+            self.call(self.service.stat, path),
+            self.call(self.service.list, path, **page),
+            return_exceptions=True,
+        )
+        if isinstance(entry, BaseException):
+            raise entry
+        if not entry.is_directory:
+            await self.send_file(path, entry)
+        elif isinstance(listing, BaseException):
+            raise listing
+        else:
+            await self._reply_page(entry, listing)
+
+    async def _reply_page(self, entry: Entry, page: Page) -> None:
+        cursor = _pack(page.cursor) if page.cursor else None
+        await self.reply({"entry": entry, "entries": page.entries, "cursor": cursor})
 
     @authenticated
     @authorized
