@@ -13,6 +13,9 @@ sync_api = pytest.importorskip("playwright.sync_api")
 from .panel import Panel  # noqa: E402
 from .server import Lab, running_lab  # noqa: E402
 
+# A page on a busy machine takes its time, and whoever is quick does not wait.
+sync_api.expect.set_options(timeout=20_000)
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
     "--no-sandbox",
