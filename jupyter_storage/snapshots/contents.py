@@ -12,6 +12,7 @@ from io import RawIOBase
 
 from jupyter_storage.snapshots.databases import SIDECARS, backup, is_database, needs_log
 from jupyter_storage.snapshots.nodes import describe
+from jupyter_storage.snapshots.opening import open_to_read
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.repository.chunker import MAXIMUM, MINIMUM, chunks
 from jupyter_storage.snapshots.repository.tree import Node
@@ -80,9 +81,7 @@ class ContentReader:
         """
         path = f"{directory}/{name}"
         for _ in range(_TRIES):
-            # O_NONBLOCK: it may have become a named pipe, whose other end never comes.
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
+            with os.fdopen(open_to_read(path), "rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
                 if not stat.S_ISREG(before.st_mode):
                     raise Unreadable("It became something else while it was read")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from jupyter_storage.snapshots.databases import is_database
 from jupyter_storage.snapshots.helper import serve
 from jupyter_storage.snapshots.nodes import attributes_of, file_text
+from jupyter_storage.snapshots.opening import open_to_read
 from jupyter_storage.snapshots.repository.crypto import Keys
 from jupyter_storage.snapshots.repository.packs import seal_blobs
 from jupyter_storage.snapshots.repository.tree import Attribute
@@ -23,9 +24,6 @@ __all__ = ["LARGEST", "Small", "main", "read_small"]
 
 LARGEST = 64 * 2**10
 """Bytes of a file that counts as small."""
-
-# O_NONBLOCK: it may have become a named pipe, whose other end never comes.
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Small(NamedTuple):
@@ -107,7 +105,7 @@ class _Opened(NamedTuple):
 def _open(path: str) -> _Opened | None:
     """Read one version of a small file."""
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = open_to_read(path)
     except OSError:
         return None
     try:

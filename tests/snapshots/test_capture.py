@@ -151,6 +151,17 @@ def test_only_changed_files_are_read(project, snapshot, restic, monkeypatch):
     assert (record.files_new, record.files_changed, record.files_removed) == (1, 1, 1)
 
 
+@pytest.mark.skipif(not hasattr(os, "O_NOATIME"), reason="needs Linux")
+def test_that_a_snapshot_read_a_file_is_not_noted_in_it(project, snapshot, restic):
+    (project / "small").write_text("small")
+    (project / "large").write_bytes(os.urandom(200_000))
+    for name in ("small", "large"):
+        # Read longer ago than written: then the next reading would be noted.
+        os.utime(project / name, ns=(10**18, 2 * 10**18))
+    snapshot()
+    assert {(project / name).stat().st_atime_ns for name in ("small", "large")} == {10**18}
+
+
 def test_a_change_that_keeps_size_and_time_is_seen(project, snapshot, restored, restic):
     (project / "file").write_text("one")
     status = (project / "file").stat()
