@@ -6,10 +6,11 @@ Data and trees lie in packs of their own. Source: restic's design document, "Pac
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from mmap import MAP_ANON, MAP_PRIVATE, mmap
 from typing import Literal, NamedTuple
 
 from jupyter_storage.errors import ChecksumMismatch
@@ -36,6 +37,7 @@ TARGET = 16 * 2**20
 # A header that lists more than this would be larger than restic likes to read at once.
 _MOST_BLOBS = 10_000
 _HEADER = 2**19  # bytes; enough for that
+_FEW_PAGES = 2**21  # bytes
 _ROOM = TARGET + 2**23 + 2**12  # bytes; the last blob comes when the pack is nearly full
 
 BlobType = Literal["data", "tree"]
@@ -114,6 +116,16 @@ def open_blob(keys: Keys, identifier: str, sealed: bytes | memoryview, uncompres
     return plain
 
 
+def _memory(size: int) -> memoryview:
+    """Memory for a pack; where nobody writes to it, it takes none."""
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANON)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        # To get a full pack page by page takes as long as to fill it. A small one needs few.
+        with suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE, _FEW_PAGES, size - _FEW_PAGES)
+    return memoryview(memory)
+
+
 class Packer:
     """Collects the sealed blobs of one type until a pack is full. Not thread-safe.
 
@@ -135,8 +147,7 @@ class Packer:
         """Places that were reserved and are not filled yet, as whoever fills them counts."""
         self._keys = keys
         self._room = max(_ROOM, first)
-        # Pages that nobody writes to take no memory.
-        self._content = memoryview(mmap(-1, self._room + _HEADER, flags=MAP_PRIVATE | MAP_ANON))
+        self._content = _memory(self._room + _HEADER)
         self._blobs: list[PackedBlob] = []
         self._size = 0
 
