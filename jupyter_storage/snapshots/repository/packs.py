@@ -120,7 +120,7 @@ def _memory(size: int) -> memoryview:
     """Memory for a pack; where nobody writes to it, it takes none."""
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANON)
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        # To get a full pack page by page takes as long as to fill it. A small one needs few.
+        # A full pack is thousands of small pages, which are handed out one by one.
         with suppress(OSError):
             memory.madvise(mmap.MADV_HUGEPAGE, _FEW_PAGES, size - _FEW_PAGES)
     return memoryview(memory)
