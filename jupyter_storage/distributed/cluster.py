@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_storage.config import Settings
 from jupyter_storage.distributed.environment import worker_environment
@@ -17,9 +17,19 @@ from jupyter_storage.redact import redact
 from jupyter_storage.transfers.places import Place
 
 if TYPE_CHECKING:
+    from jupyter_storage.distributed.counting import RayCounters
     from jupyter_storage.distributed.crew import RayCrew
 
-__all__ = ["LARGE", "MANY", "OutOfSight", "assemble", "connect", "is_large"]
+__all__ = [
+    "LARGE",
+    "MANY",
+    "OutOfSight",
+    "ask_warden",
+    "assemble",
+    "assemble_counters",
+    "connect",
+    "is_large",
+]
 
 LARGE = 500 * 10**9
 """Bytes from which ``auto`` turns to Ray."""
@@ -92,7 +102,7 @@ def _quiet() -> None:
         global_worker.gcs_error_subscriber.close()
 
 
-def is_large(places: Sequence[Place], *, size: int = LARGE, files: int = MANY) -> bool:
+def is_large(places: Sequence[Place], *, size: int | None = LARGE, files: int = MANY) -> bool:
     """Whether places together have so many bytes or files; lists no further than it must."""
     found_size = found_files = 0
     for place in places:
@@ -104,7 +114,7 @@ def is_large(places: Sequence[Place], *, size: int = LARGE, files: int = MANY) -
                     continue
                 found_files += 1
                 found_size += each.size or 0
-                if found_files >= files or found_size >= size:
+                if found_files >= files or (size is not None and found_size >= size):
                     return True
     return False
 
@@ -134,8 +144,59 @@ def assemble(
     NotConfigured, Unsupported
         See :func:`connect`.
     """
-    connect()
+    ends = [*sources, target]
+    environment, nodes = _reached(ends, settings)
     from jupyter_storage.distributed.crew import RayCrew
+
+    roots = {root.label: root for _, root in ends}
+    crew = RayCrew(
+        list(roots.values()),
+        environment,
+        concurrency=settings.concurrency,
+        bandwidth=settings.bandwidth,
+    )
+    return crew, nodes
+
+
+def assemble_counters(
+    places: Sequence[tuple[Place, Root]], settings: Settings
+) -> tuple[RayCounters, int]:
+    """As :func:`assemble`, to list directories."""
+    environment, nodes = _reached(places, settings)
+    from jupyter_storage.distributed.counting import RayCounters
+
+    return RayCounters(environment, nodes, settings.concurrency), nodes
+
+
+def ask_warden(settings: Settings, word: str, *values: object, **options: object) -> Any:
+    """Connect, and ask the one who looks after mounts on all nodes.
+
+    Raises
+    ------
+    StorageError
+        Its answer; or that there is no cluster, see :func:`connect`.
+    """
+    connect()
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    from jupyter_storage.distributed.crew import fault, unreachable
+    from jupyter_storage.distributed.keeping import warden
+
+    try:
+        asked = getattr(warden(worker_environment(settings)), word)
+        return ray.get(asked.remote(*values, **options))
+    except RayTaskError as error:
+        raise fault(error) from error
+    except RayError as error:
+        raise unreachable(error) from error
+
+
+def _reached(
+    ends: Sequence[tuple[Place, Root]], settings: Settings
+) -> tuple[Mapping[str, str], int]:
+    """Connect, and see that all nodes reach what they will have to: their variables and number."""
+    connect()
     from jupyter_storage.distributed.nodes import check_reach, check_shared, worker_nodes
 
     nodes = worker_nodes()
@@ -143,7 +204,6 @@ def assemble(
         raise NotConfigured(
             "No node of the Ray cluster has a CPU to give", hint="Look at it with 'ray status'."
         )
-    ends = [*sources, target]
     environment = worker_environment(settings)
     remote = []
     for place, root in ends:
@@ -160,14 +220,7 @@ def assemble(
             except StorageError as error:
                 raise OutOfSight(error.message, path=place.path) from error
     check_reach(remote, nodes, environment)
-    roots = {root.label: root for _, root in ends}
-    crew = RayCrew(
-        list(roots.values()),
-        environment,
-        concurrency=settings.concurrency,
-        bandwidth=settings.bandwidth,
-    )
-    return crew, len(nodes)
+    return environment, len(nodes)
 
 
 def _is_alone() -> bool:

@@ -29,7 +29,7 @@ from jupyter_storage.records import Failure
 from jupyter_storage.redact import redact
 from jupyter_storage.transfers.tasks import Task, Transfer
 
-__all__ = ["RayCrew"]
+__all__ = ["TRIES", "RayCrew", "fault", "unreachable"]
 
 TRIES = 4
 """How often a shard is begun; its worker was lost each time before."""
@@ -158,7 +158,7 @@ class _Run:
                 else:
                     self._backlog.wait()
         except RayError as error:
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
 
     def stop(self) -> None:
         """Cancel what still runs, and hear what it did until then."""
@@ -204,7 +204,7 @@ class _Run:
                 self._lost(part)
             except RayTaskError as error:
                 del self._running[stream]
-                raise _fault(error) from error
+                raise fault(error) from error
 
     def _take(self, part: _Part, report: Report) -> None:
         meter = self._transfer.meter
@@ -259,7 +259,8 @@ class _Run:
             journal.begin(mark)
 
 
-def _fault(error: RayTaskError) -> StorageError:
+def fault(error: RayTaskError) -> StorageError:
+    """Say what went wrong on a worker."""
     cause = error.cause
     if isinstance(cause, StorageError):
         return cause
@@ -269,7 +270,8 @@ def _fault(error: RayTaskError) -> StorageError:
     )
 
 
-def _unreachable(error: RayError) -> StorageError:
+def unreachable(error: RayError) -> StorageError:
+    """Say that it is the cluster."""
     return Unreachable(
         redact(f"The Ray cluster does not work as it should: {str(error).splitlines()[0]}"),
         hint="Look at it with 'ray status'; then run the same again to go on, "
