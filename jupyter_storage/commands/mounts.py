@@ -10,7 +10,7 @@ from jupyter_storage.commands.command import Command, Context, positive, refuse
 from jupyter_storage.commands.rendering import Column, plural
 from jupyter_storage.commands.results import Outcome, Record, Table
 from jupyter_storage.commands.transfers import follow
-from jupyter_storage.records import MountRecord
+from jupyter_storage.records import MountRecord, NodeMountRecord
 
 __all__ = ["COMMANDS", "MOUNT_COLUMNS", "add_copy", "check_every"]
 
@@ -22,6 +22,16 @@ MOUNT_COLUMNS = (
     Column("mounter", "mounter"),
     Column("pending", "not uploaded", "number"),
     Column("created", "created", "time"),
+)
+
+NODE_COLUMNS = (
+    Column("node", "node"),
+    Column("target", "target"),
+    Column("uri", "what"),
+    Column("mode", "mode"),
+    Column("state", "state"),
+    Column("pending", "not uploaded", "number"),
+    Column("error", "why"),
 )
 
 
@@ -37,8 +47,14 @@ def _configure_mount(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="built-in, rclone, mountpoint-s3, gcsfuse or s3fs; else one is chosen",
     )
-
+    _add_nodes(parser)
     add_copy(parser, "fetch a copy in place of a mount; 'flush' brings its changes back")
+
+
+def _add_nodes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--nodes", action="store_true", help="on every node of the Ray cluster, also on later ones"
+    )
 
 
 def add_copy(parser: argparse.ArgumentParser, text: str) -> None:
@@ -60,6 +76,8 @@ def check_every(arguments: argparse.Namespace) -> None:
 
 def _mount(arguments: argparse.Namespace, context: Context) -> Outcome:
     check_every(arguments)
+    if arguments.nodes:
+        return _mount_on_nodes(arguments, context)
     if arguments.copy:
         return _mount_copy(arguments, context)
     record = context.service().mount(
@@ -71,6 +89,29 @@ def _mount(arguments: argparse.Namespace, context: Context) -> Outcome:
     )
     text = f"{record.uri} is mounted at {record.target} ({record.mounter}: {record.reason})"
     return Outcome(Record(record, text=text))
+
+
+def _mount_on_nodes(arguments: argparse.Namespace, context: Context) -> Outcome:
+    if arguments.mounter or arguments.every:
+        raise refuse(
+            "On nodes, mounters are chosen by each, and copies stay as they are fetched",
+            "Leave out --mounter, --every.",
+        )
+    if arguments.copy and arguments.cached:
+        raise refuse("A copy has nothing to cache", "Leave out --cached.")
+    records = context.service().mount_on_nodes(
+        arguments.path,
+        arguments.target,
+        read_only=arguments.read_only,
+        cached=arguments.cached,
+        copied=arguments.copy,
+    )
+    return _on_nodes(records)
+
+
+def _on_nodes(records: Sequence[NodeMountRecord]) -> Outcome:
+    status = int(any(record.state != "ok" for record in records))
+    return Outcome(Table([Record(record) for record in records], NODE_COLUMNS), status)
 
 
 def _mount_copy(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -96,9 +137,14 @@ def _configure_unmount(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="also where files are open; what is written is lost"
     )
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    _add_nodes(parser)
 
 
 def _unmount(arguments: argparse.Namespace, context: Context) -> Outcome:
+    fields = {"unmounted": arguments.target}
+    done = Outcome(Record(fields, text=f"Unmounted {', '.join(arguments.target)}"))
+    if arguments.nodes:
+        return _unmount_on_nodes(arguments, context, done)
     mounts = context.service().mounts
     targets = [Path(target).expanduser() for target in arguments.target]
     lost = [each.key for target in targets for each in mounts.losses(target)]
@@ -112,8 +158,21 @@ def _unmount(arguments: argparse.Namespace, context: Context) -> Outcome:
             return Outcome(None, 1)
     for target in targets:
         mounts.unmount(target, force=arguments.force)
-    fields = {"unmounted": arguments.target}
-    return Outcome(Record(fields, text=f"Unmounted {', '.join(arguments.target)}"))
+    return done
+
+
+def _unmount_on_nodes(arguments: argparse.Namespace, context: Context, done: Outcome) -> Outcome:
+    if arguments.force and not arguments.yes:
+        question = "Lose what is not uploaded yet on the nodes? [y/N] "
+        answer = context.face.ask(question)
+        if answer is None:
+            raise refuse("What is not uploaded would be lost", "Add --yes, or leave out --force.")
+        if not answer:
+            context.face.note("Nothing was unmounted.")
+            return Outcome(None, 1)
+    for target in arguments.target:
+        context.service().unmount_on_nodes(target, force=arguments.force)
+    return done
 
 
 def _configure_mounts(parser: argparse.ArgumentParser) -> None:
@@ -122,9 +181,15 @@ def _configure_mounts(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="bring back those that are dead or missing, and fetch what copies lack",
     )
+    parser.add_argument(
+        "--nodes", action="store_true", help="those on every node of the Ray cluster"
+    )
 
 
 def _mounts(arguments: argparse.Namespace, context: Context) -> Outcome:
+    if arguments.nodes:
+        # Those are brought back without being asked for.
+        return _on_nodes(context.service().mounts_on_nodes())
     mounts = context.service().mounts
     records: Sequence[MountRecord] = mounts.reconcile() if arguments.repair else mounts.all()
     status = int(any(record.state != "ok" for record in records))

@@ -15,6 +15,7 @@ __all__ = ["Attributes"]
 
 FRESH = 2.0  # seconds that a listing counts for looks, but never for opening
 LOOK = 0.01  # seconds, for each of its files, that a listing counts for the first look at it
+TWICE = 0.5  # seconds that such a look counts for the next one
 LONGEST = 120.0  # seconds of that at most
 MOST = 64  # listings that are remembered
 MOST_ENTRIES = 1000
@@ -59,12 +60,14 @@ class Attributes:
             return Entry("", "", "directory")
         now = time.monotonic()
         with self._lock:
-            listing = self._listings.get(parent(key))
-            if listing is not None and (known := listing.look(basename(key), now)) is not None:
-                return known
             until, entry = self._entries.get(key, (0.0, _NONE))
             if now < until:
                 return entry
+            listing = self._listings.get(parent(key))
+            if listing is not None and (known := listing.look(basename(key), now)) is not None:
+                # The kernel looks twice for one look of a program.
+                self._remember(key, known, now + TWICE)
+                return known
         return self.look_now(key)
 
     def look_now(self, key: str) -> Entry:
@@ -79,10 +82,7 @@ class Attributes:
         entry = self._store.stat(key)
         with self._lock:
             # Programs open a file and then look at it.
-            self._entries[key] = (time.monotonic() + FRESH, entry)
-            self._entries.move_to_end(key)
-            while len(self._entries) > MOST_ENTRIES:
-                self._entries.popitem(last=False)
+            self._remember(key, entry, time.monotonic() + FRESH)
         return entry
 
     def list(self, key: str) -> dict[str, Entry]:
@@ -105,6 +105,12 @@ class Attributes:
             while len(self._listings) > MOST:
                 self._listings.popitem(last=False)
         return names
+
+    def _remember(self, key: str, entry: Entry, until: float) -> None:
+        self._entries[key] = (until, entry)
+        self._entries.move_to_end(key)
+        while len(self._entries) > MOST_ENTRIES:
+            self._entries.popitem(last=False)
 
     def forget(self, key: str) -> None:
         """Something changed here through us."""

@@ -11,8 +11,8 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -102,12 +102,16 @@ class Cache:
     directory : Path
         What a process before this one left there is uploaded.
     store : Store
+    uploaded : callable
+        Told the key of what the bucket has now, and this machine no longer.
     """
 
-    def __init__(self, directory: Path, store: Store) -> None:
-        self._directory, self._store = directory, store
+    def __init__(self, directory: Path, store: Store, uploaded: Callable[[str], None]) -> None:
+        self._directory, self._store, self._uploaded = directory, store, uploaded
         self._files: dict[str, CachedFile] = {}
         self._lock = threading.RLock()
+        self._taken: set[str] = set()  # keys at which something is going on in the bucket
+        self._released = threading.Condition()
         self._due: Queue[CachedFile] = Queue()
         self._stopped = threading.Event()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -203,6 +207,22 @@ class Cache:
             self._stopped.wait(0.05)
         return not self.below(key)
 
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Wait for what is on its way to a key, and let nothing else go there meanwhile.
+
+        Else what is older could arrive later.
+        """
+        with self._released:
+            self._released.wait_for(lambda: key not in self._taken)
+            self._taken.add(key)
+        try:
+            yield
+        finally:
+            with self._released:
+                self._taken.discard(key)
+                self._released.notify_all()
+
     def stop(self) -> None:
         """Upload what can be uploaded, and end. The rest is there for the next process."""
         self.wait(seconds=20.0)
@@ -235,7 +255,10 @@ class Cache:
     def _drop(self, file: CachedFile) -> None:
         if self._files.get(file.key) is file:
             del self._files[file.key]
+        # It may be due once more: it was closed while it was on its way.
+        file.dirty = False
         file.remove()
+        self._uploaded(file.key)
 
     # Uploading
 
@@ -266,11 +289,16 @@ class Cache:
             tries += 1
 
     def _upload(self, file: CachedFile) -> None:
+        key = file.key
+        with self.alone(key):
+            self._upload_as(file, key)
+
+    def _upload_as(self, file: CachedFile, key: str) -> None:
         with self._lock:
-            if file.gone or file.users or not file.dirty:
-                # Whoever has it open brings it here again.
+            if file.gone or file.users or not file.dirty or file.key != key:
+                # Whoever has it open, or gave it another name, brings it here again.
                 return
-            changes, key = file.changes, file.key
+            changes = file.changes
             source = file.path.open("rb")
         with source, self._store.create(key, size=os.fstat(source.fileno()).st_size) as writer:
             for piece in _pieces(source.fileno()):

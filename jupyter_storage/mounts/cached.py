@@ -31,7 +31,7 @@ class CachedOperations(StoreOperations):
 
     def __init__(self, store: Store, directory: Path) -> None:
         super().__init__(store)
-        self._cache = Cache(directory, store)
+        self._cache = Cache(directory, store, self._forget)
         # Number of an open file → its descriptor, and the file where it is open for writing.
         self._local: dict[int, tuple[int, CachedFile | None]] = {}
 
@@ -70,7 +70,7 @@ class CachedOperations(StoreOperations):
                 return super().open(path, flags)
             if file is None:
                 self._attributes.look_now(key)
-            return self._write(key, empty=bool(flags & os.O_TRUNC))
+            return self._write(key, empty=bool(flags & os.O_TRUNC), appending=flags & os.O_APPEND)
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
         key = key_of(path)
@@ -131,7 +131,8 @@ class CachedOperations(StoreOperations):
         def work(key: str) -> None:
             was_here = self._cache.forget(key)
             try:
-                self._store.delete(key)
+                with self._cache.alone(key):
+                    self._store.delete(key)
             except NotFound:
                 if not was_here:
                     raise
@@ -150,13 +151,15 @@ class CachedOperations(StoreOperations):
             if not self._cache.wait(key):
                 raise FuseOSError(errno.EBUSY)
             self._cache.forget(target)
-            return super().rename(old, new)
+            with self._cache.alone(target):
+                return super().rename(old, new)
 
         def work(key: str) -> None:
             self._cache.rename(file, target)
             self._forget(target)
             try:
-                self._store.delete(key)
+                with self._cache.alone(key):
+                    self._store.delete(key)
             except NotFound:
                 return
 
@@ -166,10 +169,11 @@ class CachedOperations(StoreOperations):
         self._cache.stop()
         super().destroy(path)
 
-    def _write(self, key: str, *, empty: bool) -> int:
+    def _write(self, key: str, *, empty: bool, appending: int = 0) -> int:
         file = self._cache.open(key, empty=empty)
         self._forget(key)
-        return self._keep(os.open(file.path, os.O_RDWR), file)
+        # The kernel may take the file to be as long as it was a moment ago.
+        return self._keep(os.open(file.path, os.O_RDWR | appending), file)
 
     def _keep(self, descriptor: int, file: CachedFile | None) -> int:
         with self._lock:

@@ -15,19 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_storage.errors import (
-    AlreadyExists,
     Conflict,
     NotFound,
     StorageError,
-    os_errors,
 )
 from jupyter_storage.mounts.cache import Pending
 from jupyter_storage.mounts.copies import Copy
 from jupyter_storage.mounts.mounters import choose, why_not
-from jupyter_storage.mounts.processes import is_alive, pids, send, start
+from jupyter_storage.mounts.processes import lives, send, start
 from jupyter_storage.mounts.requests import FAILED, MADE, STOP, Request, directory_of
 from jupyter_storage.mounts.states import describe, reason, waiting
 from jupyter_storage.mounts.table import answers, detach, is_mounted
+from jupyter_storage.mounts.targets import prepare, taken
 from jupyter_storage.records import MountRecord
 from jupyter_storage.transfers.progress import Meter
 
@@ -94,9 +93,9 @@ class Mounts:
             mode = "MOUNT_CACHED" if cached else "MOUNT"
             if (there.uri, there.mode, there.read_only) == (uri, mode, read_only):
                 return there
-            raise _taken(there)
+            raise taken(there)
         mounter, why = choose(path, uri, cached=cached and not read_only, wanted=mounter)
-        _prepare(path)
+        prepare(path)
         created = datetime.now(timezone.utc).isoformat()
         request = Request(
             path,
@@ -153,9 +152,9 @@ class Mounts:
         directory = directory_of(self._state, path)
         before = self._request(target)
         if before is None:
-            _prepare(path)
+            prepare(path)
         elif not before.copied or before.uri != uri:
-            raise _taken(describe(directory, before))
+            raise taken(describe(directory, before))
         created = datetime.now(timezone.utc).isoformat() if before is None else before.created
         request = Request(
             path,
@@ -192,6 +191,18 @@ class Mounts:
         requests = self._requests()
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             return list(pool.map(lambda each: describe(*each), requests))
+
+    def targets(self, uri: str = "") -> list[str]:
+        """List where something should be, of all or of what lies at a URI or below it.
+
+        Whether it works is not looked at.
+        """
+        root = uri.rstrip("/")
+        return [
+            each.target
+            for _, each in self._requests()
+            if not root or f"{each.uri}/".startswith(f"{root}/")
+        ]
 
     def get(self, identifier: str) -> MountRecord:
         """Describe one.
@@ -281,7 +292,7 @@ class Mounts:
         began = time.monotonic()
         told = False
         # What was written has arrived when the processes have ended.
-        while is_mounted(path) or any(is_alive(pid, path) for pid in pids(directory).values()):
+        while is_mounted(path) or lives(directory, path):
             reason = detach(path, lazily=force) if is_mounted(path) else None
             if reason is not None:
                 (directory / STOP).unlink(missing_ok=True)
@@ -323,9 +334,9 @@ class Mounts:
             elif request.copied:
                 with suppress(StorageError):
                     Copy(directory, request).fetch(Meter(), threading.Event())
-                if not is_alive(pids(directory).get("supervisor"), request.target):
+                if not lives(directory, request.target, "supervisor"):
                     self._start_copying(directory, request)
-            elif not is_alive(pids(directory).get("supervisor"), request.target):
+            elif not lives(directory, request.target, "supervisor"):
                 with suppress(StorageError):
                     self._start(directory, request, patience=PATIENCE_AT_START)
         return self.all()
@@ -381,30 +392,4 @@ def _unsaved(path: str, files: list[Pending]) -> Conflict:
         f"{len(files):,} files are not uploaded yet ({why}): {names}",
         path=path,
         hint="Close them, or see that the bucket can be reached; they are kept until then.",
-    )
-
-
-def _prepare(path: str) -> None:
-    with os_errors(path):
-        if is_mounted(path):
-            # What is left of a mounter that died.
-            if answers(path):
-                raise AlreadyExists(
-                    "Something is mounted there already", path=path, hint="Choose another target."
-                )
-            detach(path, lazily=True)
-        Path(path).mkdir(parents=True, exist_ok=True)
-        if os.listdir(path):
-            raise AlreadyExists(
-                "The directory is not empty: a mount would hide what is in it",
-                path=path,
-                hint="Choose another target, or move the files away.",
-            )
-
-
-def _taken(there: MountRecord) -> AlreadyExists:
-    return AlreadyExists(
-        f"{there.uri} is mounted there as {there.mode}",
-        path=there.target,
-        hint=f"Unmount it first: jupyter storage unmount {there.target}.",
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jupyter_storage.mounts.requests import LOG, PIDS, put
 
-__all__ = ["is_alive", "pids", "send", "start"]
+__all__ = ["lives", "pids", "send", "start", "used"]
 
 
 def start(module: str, directory: Path) -> subprocess.Popen[bytes]:
@@ -45,17 +45,30 @@ def send(directory: Path, target: str, number: signal.Signals, names: Sequence[s
     """Send a signal to those that live."""
     numbers = pids(directory)
     for pid in [numbers[name] for name in names if name in numbers]:
-        if is_alive(pid, target):
+        if _is(pid, directory, target):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
 
-def is_alive(pid: int | None, target: str) -> bool:
-    """Whether a process of ours has this number: numbers are used again."""
-    if pid is None:
-        return False
+def lives(directory: Path, target: str, *names: str) -> bool:
+    """Whether any of a mount's processes lives, or of those that are named."""
+    numbers = pids(directory)
+    return any(_is(numbers.get(name), directory, target) for name in names or numbers)
+
+
+def used(pid: int | None) -> int:
+    """How long a process has been at work, in ticks of the processor; 0 if there is none."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
+
+
+def _is(pid: int | None, directory: Path, target: str) -> bool:
+    """Whether a process of this mount has this number: numbers are used again."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return b"jupyter_storage.mounts." in words or os.fsencode(target) in words.split(b"\0")
+    return os.fsencode(directory) in words or os.fsencode(target) in words

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,8 @@ class Program:
         Why one would choose it.
     start : callable
         From a request and a directory for its own files.
+    in_order : bool
+        Whether it has to be asked in order: it takes requests that overtake each other for jumps.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Program:
     schemes: tuple[str, ...]
     good_for: str
     start: Callable[[Request, Path], Start]
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,8 @@ def _rclone(request: Request, directory: Path) -> Start:
     words += ["--vfs-cache-mode", "off", "--dir-cache-time", "0s", "--attr-timeout", "0s"]
     words += ["--poll-interval", "0s", "--cache-dir", str(directory / "rclone")]
     words += ["--buffer-size", "32M"] + (["--read-only"] if request.read_only else [])
+    if _knows(["rclone", "mount", "--help"], "--vfs-read-chunk-streams"):
+        words += ["--vfs-read-chunk-streams", "4", "--vfs-read-chunk-size", "16M"]
     return Start(words + (["--allow-other"] if os.getuid() == 0 else []), environment)
 
 
@@ -158,7 +163,7 @@ def _s3fs(request: Request, directory: Path) -> Start:
         options += ["ro"]
     if os.getuid() == 0:
         options += ["allow_other"]
-    if _knows_compat_dir():
+    if _knows(["s3fs", "--help"], "-o compat_dir"):
         # Else only directories that it made itself are seen.
         options += ["compat_dir"]
     for ours, its in (
@@ -172,15 +177,12 @@ def _s3fs(request: Request, directory: Path) -> Start:
     return Start(words, s3.environment)
 
 
-def _knows_compat_dir() -> bool:
-    done = subprocess.run(
-        ["s3fs", "--help"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=10,
+def _knows(words: Sequence[str], option: str) -> bool:
+    """Whether a program's help names an option: one that does not know it would end."""
+    done = subprocess.run(  # noqa: S603  words of our own
+        words, capture_output=True, text=True, check=False, timeout=10
     )
-    return re.search(r"-o compat_dir\b", done.stdout) is not None
+    return re.search(rf"{re.escape(option)}\b", done.stdout) is not None
 
 
 def _gcsfuse(request: Request, directory: Path) -> Start:
@@ -201,7 +203,7 @@ def _gcsfuse(request: Request, directory: Path) -> Start:
 PROGRAMS: Mapping[str, Program] = {
     each.name: each
     for each in (
-        Program("rclone", "rclone", ("s3", "gs"), "it knows both services", _rclone),
+        Program("rclone", "rclone", ("s3", "gs"), "it knows both services", _rclone, in_order=True),
         Program("mountpoint-s3", "mount-s3", ("s3",), "it reads fast", _mountpoint_s3),
         Program("gcsfuse", "gcsfuse", ("gs",), "it is Google's own", _gcsfuse),
         Program("s3fs", "s3fs", ("s3",), "it changes files inside", _s3fs),

@@ -7,19 +7,25 @@ again. It imports nothing of a cloud, so that it is small.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from jupyter_storage.mounts.processes import pids, send, used
+from jupyter_storage.mounts.programs import PROGRAMS
 from jupyter_storage.mounts.requests import FAILED, LOG, MADE, PIDS, STOP, Request, put
-from jupyter_storage.mounts.table import answers, is_mounted
+from jupyter_storage.mounts.table import answers, is_mounted, read_ahead
 
 __all__ = ["main"]
 
 TICK = 0.5  # seconds between two looks at the process
-PROBE = 3.0  # seconds between two looks at the mount
-PATIENCE = 5.0  # seconds that a look may take, twice, until the mount is said to hang
+PROBE = 2.0  # seconds between two looks at the mount
+PATIENCE = 2.0  # seconds that a look may take
+# Looks in a row without an answer, until a program is said to hang: one that does nothing, and one
+# that is at work.
+IDLE, BUSY = 2, 5
 # Seconds before the next start, if it does not last. After some minutes nobody waits for it.
 PAUSES = (0.2, 0.5, 1.0, 2.0, *[4.0] * 40, 30.0)
 LASTING = 60.0  # seconds after which a start is said to have lasted
@@ -29,8 +35,8 @@ def main(directory: Path) -> int:
     """Serve until somebody asks it to stop, or the mount is taken away."""
     request = Request.read(directory)
     failures = 0
-    # A supervisor before this one may have left a mount that works.
-    adopted = is_mounted(request.target) and bool(answers(request.target))
+    # A supervisor before this one may have left a mount that works; one that hangs is found out.
+    adopted = is_mounted(request.target) and answers(request.target, PATIENCE) is not False
     while not (directory / STOP).exists():
         began = time.monotonic()
         child = None if adopted else _start(directory, request)
@@ -60,12 +66,13 @@ def _start(directory: Path, request: Request) -> subprocess.Popen[bytes]:
 
 def _watch(directory: Path, request: Request, child: subprocess.Popen[bytes] | None) -> bool:
     """Wait until the mount no longer works; True if it was to end."""
-    hanging = 0
-    probed = time.monotonic()
+    silent = work = 0
+    is_new = True
+    probed = time.monotonic() - PROBE
     while True:
         if child is not None:
             try:
-                status = child.wait(TICK)
+                status = child.wait(0 if silent else TICK)
             except subprocess.TimeoutExpired:
                 pass
             else:
@@ -75,14 +82,24 @@ def _watch(directory: Path, request: Request, child: subprocess.Popen[bytes] | N
             time.sleep(TICK)
             if not is_mounted(request.target):
                 return True
-        if time.monotonic() - probed < PROBE or not is_mounted(request.target):
+        early = not silent and time.monotonic() - probed < PROBE
+        if early or not is_mounted(request.target):
             continue
+        mounter = pids(directory).get("mounter")
+        before = used(mounter)
         found = answers(request.target, PATIENCE)
         probed = time.monotonic()
-        hanging = hanging + 1 if found is None else 0
-        if hanging == 2 or (found is False and child is None):
+        if found and is_new:
+            # Not before: when a mount begins, the kernel sets it to its own.
+            is_new = False
+            if request.mounter not in PROGRAMS or not PROGRAMS[request.mounter].in_order:
+                read_ahead(request.target)
+        silent = silent + 1 if found is None else 0
+        work = work + used(mounter) - before if silent else 0
+        if silent >= (BUSY if work else IDLE) or (found is False and child is None):
+            # It might go on some day, beside the one that takes its place.
+            send(directory, request.target, signal.SIGKILL, ("mounter",))
             if child is not None:
-                child.kill()
                 child.wait()
             return False
 

@@ -85,7 +85,7 @@ class Rounds:
             for name in names:
                 with suppress(ProcessLookupError):
                     os.kill(pids[name], number)
-                    while number is signal.SIGKILL and _lives(pids[name]):
+                    while number is signal.SIGKILL and lives(pids[name]):
                         time.sleep(0.01)
 
     def _wait_for(self, wanted: Mapping[Path, bytes], patience: float = 60.0) -> None:
@@ -96,7 +96,8 @@ class Rounds:
                 time.sleep(0.05)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether a process goes on, and is not only waited for."""
     try:
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     except OSError:

@@ -5,14 +5,19 @@ import json
 import os
 import signal
 import subprocess
-from contextlib import suppress
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from recorder import recorded
 from waiting import eventually
 
 from jupyter_storage.errors import Conflict
+from jupyter_storage.mounts.cached import CachedOperations
 from jupyter_storage.mounts.requests import directory_of
+from jupyter_storage.stores.opening import open_store
+from jupyter_storage.stores.retrying import RetryingStore
 
 
 @pytest.fixture
@@ -90,6 +95,60 @@ def test_a_killed_process_loses_nothing_that_was_written(mounts, target, store, 
     for number in range(3):
         assert (store / f"closed-{number}").read_bytes() == bytes([number]) * 100_000
         assert (store / f"open-{number}").read_bytes() == b"written, and never closed"
+
+
+@pytest.fixture
+def slowed(s3_bucket, s3_endpoint, tmp_path, monkeypatch):
+    """A cache before a bucket whose first upload is slow, and the bucket."""
+    uploads = []
+
+    def fault(request):
+        uploads.append(request.method == "PUT")
+        if uploads[-1] and sum(uploads) == 1:
+            time.sleep(0.5)
+
+    with recorded(s3_endpoint, fault=fault) as (endpoint, _):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        with closing(RetryingStore(open_store(f"s3://{s3_bucket}"))) as store:
+            operations = CachedOperations(store, tmp_path / "cache")
+            yield operations, store, lambda: eventually(lambda: any(uploads))
+            operations.destroy("/")
+
+
+def _written(operations: CachedOperations, number: int, data: bytes, offset: int = 0) -> None:
+    operations.write("/n", data, offset, number)
+    operations.release("/n", number)
+
+
+def test_what_is_older_never_arrives_later(slowed):
+    operations, store, begun = slowed
+    _written(operations, operations.create("/n", 0o644), b"1")
+    begun()
+    _written(operations, operations.open("/n", os.O_WRONLY | os.O_APPEND), b"2", 1)
+    assert operations._cache.wait()
+    time.sleep(0.6)
+    assert store.read("n") == b"12"
+    # What was due twice keeps nobody busy.
+    assert not list(operations._cache._directory.iterdir())
+
+
+def test_what_is_written_anew_outlives_the_upload_of_what_was_deleted(slowed):
+    operations, store, begun = slowed
+    _written(operations, operations.create("/n", 0o644), b"1")
+    begun()
+    operations.unlink("/n")
+    _written(operations, operations.create("/n", 0o644), b"new")
+    assert operations._cache.wait()
+    time.sleep(0.6)
+    assert store.read("n") == b"new"
+
+
+def test_appending_goes_to_the_end_wherever_the_kernel_takes_that_to_be(slowed):
+    operations, store, _ = slowed
+    store.write("n", b"12")
+    _written(operations, operations.open("/n", os.O_WRONLY | os.O_APPEND), b"3", 0)
+    assert operations._cache.wait()
+    assert store.read("n") == b"123"
 
 
 def test_what_cannot_be_uploaded_is_kept_and_named(mounts, target, store):

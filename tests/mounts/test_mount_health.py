@@ -4,17 +4,19 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from gate import Gate
-from rounds import Rounds
+from rounds import Rounds, lives
 from waiting import eventually
 
 from jupyter_storage.errors import Unsupported
 from jupyter_storage.mounts import mounters
 from jupyter_storage.mounts.requests import directory_of
+from jupyter_storage.mounts.table import answers, detach, is_mounted
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.retrying import RetryingStore
 
@@ -47,8 +49,45 @@ def test_a_mount_that_hangs_is_seen_and_comes_back(mounts, target, tmp_path, mon
     os.kill(mounter, signal.SIGSTOP)
     monkeypatch.setattr("jupyter_storage.mounts.states.ANSWER", 0.5)
     assert [each.state for each in mounts.all()] == ["hanging"]
-    os.kill(mounter, signal.SIGCONT)
+    eventually(lambda: _pids(tmp_path, target)["mounter"] != mounter, 20)
     eventually(lambda: [each.state for each in mounts.all()] == ["ok"])
+    assert (target / "a.txt").read_text() == "hello"
+    assert not Path(f"/proc/{mounter}").exists()
+
+
+def test_one_that_hangs_with_nobody_to_look_after_it_is_replaced(mounts, target, tmp_path):
+    pids = _pids(tmp_path, target)
+    os.kill(pids["supervisor"], signal.SIGKILL)
+    os.kill(pids["mounter"], signal.SIGSTOP)
+    mounts.reconcile()
+    eventually(lambda: [each.state for each in mounts.all()] == ["ok"], 20)
+    assert (target / "a.txt").read_text() == "hello"
+    # It would go on some day, beside the one that took its place.
+    assert not lives(pids["mounter"])
+
+
+HANGING = """
+import sys, time
+from mfusepy import FUSE, Operations
+class Hanging(Operations):
+    def getattr(self, path, fh=None):
+        time.sleep(600)
+FUSE(Hanging(), sys.argv[1], foreground=True)
+"""
+
+
+def test_who_looks_at_a_mount_is_never_held_up_by_it(tmp_path):
+    """A request that a program has taken on cannot be given up: not even killing helps."""
+    target = tmp_path / "target"
+    target.mkdir()
+    with subprocess.Popen([sys.executable, "-c", HANGING, target]) as mounter:
+        eventually(lambda: is_mounted(str(target)))
+        began = time.monotonic()
+        assert answers(str(target), 0.5) is None
+        assert time.monotonic() - began < 5
+        mounter.kill()
+    assert answers(str(target), 5) is False
+    assert detach(str(target), lazily=True) is None
 
 
 def test_what_lives_is_adopted_and_kept_alive(mounts, target, tmp_path):
@@ -98,9 +137,10 @@ def rounds(mounts, s3_bucket, s3_endpoint, tmp_path, monkeypatch):
 
 
 def test_reads_work_again_and_no_write_is_lost_whatever_happens(rounds):
-    """More rounds, and mounters that hang: ``python benchmarks/mounts.py --rounds 100``."""
-    for number, fault in enumerate(("stopped", "killed", "all")):
-        assert rounds.run(number, fault) < 10, fault
+    """More rounds: ``python benchmarks/mounts.py --rounds 100``."""
+    for number, fault in enumerate(("stopped", "killed", "hanging", "all")):
+        # What else runs on the machine may take from the one who looks.
+        assert rounds.run(number, fault) < (20 if fault == "hanging" else 10), fault
 
 
 def test_without_fuse_the_way_out_is_said(monkeypatch, tmp_path):

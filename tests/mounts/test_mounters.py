@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from jupyter_storage.mounts.mounters import choose
 from jupyter_storage.mounts.mounts import Mounts
 from jupyter_storage.mounts.programs import PROGRAMS
 from jupyter_storage.mounts.requests import directory_of
+from jupyter_storage.mounts.table import READ_AHEAD
 from jupyter_storage.stores.opening import open_store
 
 SEED = 20261121
@@ -57,6 +59,19 @@ def aside(mounted, s3_bucket):
     store = open_store(f"s3://{mounted[1]}")
     yield store
     store.close()
+
+
+def test_the_kernel_asks_far_ahead_unless_the_program_wants_to_be_asked_in_order(mounted, target):
+    (record,) = [each for each in mounted[0].all() if each.target == str(target)]
+    device = target.stat().st_dev
+    setting = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
+    if not os.access(setting, os.W_OK):
+        pytest.skip("only root sets how far the kernel reads ahead")
+    if PROGRAMS[record.mounter].in_order:
+        time.sleep(3)  # seconds, in which it was set for the others
+        assert int(setting.read_text()) < READ_AHEAD // 1024
+    else:
+        eventually(lambda: int(setting.read_text()) == READ_AHEAD // 1024)
 
 
 def test_what_others_wrote_a_moment_ago_is_read(target, aside):
