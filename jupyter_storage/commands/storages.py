@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.commands.command import Command, Context, positive, refuse
 from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
 from jupyter_storage.commands.mounts import add_copy, check_every
+from jupyter_storage.commands.programs import Program
 from jupyter_storage.commands.rendering import Column, human_size, plural
 from jupyter_storage.commands.results import Outcome, Record, Stream, Table
 from jupyter_storage.commands.transfers import follow
 
 if TYPE_CHECKING:
-    from jupyter_storage.records import ApplyPlan, ApplyStep
+    from jupyter_storage.records import ApplyPlan, ApplyStep, TransferRecord
     from jupyter_storage.service import Service
-    from jupyter_storage.storages.document import Document
+    from jupyter_storage.storages.workloads import Workload
 
 __all__ = ["COMMANDS", "STORAGE_COLUMNS"]
 
@@ -59,53 +61,94 @@ def _apply(arguments: argparse.Namespace, context: Context) -> Outcome:
     from jupyter_storage.storages.document import load
 
     check_every(arguments)
+    if arguments.program and (arguments.down or arguments.json):
+        raise refuse("--down and --json take no program", "Leave them out, or the words after --.")
+    program = Program(arguments.program) if arguments.program else None
     service = context.service(concurrency=arguments.jobs)
     document = load(arguments.file)
     under = None if arguments.under is None else Path(arguments.under).expanduser()
     if arguments.down:
-        return _down(document, under, arguments, context)
+        return _down(service.workloads.of(document, under), arguments, context)
     plan = service.plan_document(document, under=under, copied=arguments.copy)
+    written = _written(plan)
+    coming = None if program is None else service.workloads.coming(document, under)
+    if coming is not None:
+        written += f"\n{_ended(coming)}"
     if arguments.dry_run:
-        return Outcome(Record(plan, text=_written(plan)))
-    context.face.note(_written(plan))
-    changing = any(step.action != "keep" for step in plan.steps)
-    # Where nobody can answer, the file itself is the answer: nothing of it deletes anything.
+        return Outcome(Record(plan, text=written))
+    context.face.note(written)
+    changing = program is not None or any(step.action != "keep" for step in plan.steps)
+    # Where nobody can answer, the file itself is the answer: it says what does not stay.
     if changing and not arguments.yes and context.face.ask("Go on? [y/N] ") is False:
         context.face.note("Nothing was changed.")
         return Outcome(None, 1)
     command = f"{context.face.program} apply {arguments.file}"
-    return follow(
-        service,
-        lambda: service.apply_document(
+
+    def start() -> TransferRecord:
+        return service.apply_document(
             document,
             command=command,
             under=under,
             copied=arguments.copy,
             every=arguments.every,
-        ),
-        "Applying",
-        context,
+        )
+
+    if program is None or coming is None:
+        return follow(service, start, "Applying", context)
+    return _work(program, coming, start, service, context)
+
+
+def _work(
+    program: Program,
+    workload: Workload,
+    start: Callable[[], TransferRecord],
+    service: Service,
+    context: Context,
+) -> Outcome:
+    """Apply, run a program, and take down what came with it, whatever becomes of it."""
+    with program.guarded():
+        status, done = 1, Outcome(None)
+        try:
+            done = follow(service, start, "Applying", context)
+            if done.status == 0:
+                status = program.run()
+                if status:
+                    context.face.note(f"The program ended with status {status}.")
+            else:
+                context.face.note("Not all is in place: the program was not begun.")
+        finally:
+            ended = follow(service, lambda: service.end_workload(workload), "Ending", context)
+            left = {record.name for record in service.storages()}
+            for name in [each for each in workload.storages if each not in left]:
+                context.face.note(f"Deleted {name}: it is not persistent")
+    return Outcome(
+        None,
+        status or ended.status,
+        (*done.failures, *ended.failures),
+        done.failure_count + ended.failure_count,
+        done.notes,
     )
 
 
-def _down(
-    document: Document, under: Path | None, arguments: argparse.Namespace, context: Context
-) -> Outcome:
-    service = context.service(concurrency=arguments.jobs)
-    doomed = [name for name, each in document.storages().items() if not each.persistent]
-    arguments.name = [record.name for record in service.storages() if record.name in doomed]
+def _down(workload: Workload, arguments: argparse.Namespace, context: Context) -> Outcome:
+    service = context.service()
+    arguments.name = list(workload.storages)
+    if arguments.dry_run:
+        return Outcome(Record({"storages": arguments.name}, text=_ended(workload)))
+    context.face.note(_ended(workload))
     if arguments.name and not _may_delete(arguments, context):
         return Outcome(None, 1)
-    if arguments.dry_run:
-        return Outcome(Record({"storages": arguments.name}, text=_named(arguments.name)))
-    names = service.end_document(document, under=under)
-    if not names:
-        return Outcome(Record({"storages": []}, text=_named([])))
-    return follow(service, lambda: service.delete_storages(names), "Deleting", context)
+    return follow(service, lambda: service.end_workload(workload), "Ending", context)
 
 
-def _named(names: list[str]) -> str:
-    return f"To delete at the end: {', '.join(names) or 'no storage'}"
+def _ended(workload: Workload) -> str:
+    """Say what goes at the end of a workload."""
+    lines = [f"delete  {name}  (at the end, with all that is in it)" for name in workload.storages]
+    lines += [
+        f"keep    {name}  (at the end: it was made to stay, or is mounted already)"
+        for name in workload.staying
+    ]
+    return "\n".join(lines) or "At the end no storage is deleted"
 
 
 def _written(plan: ApplyPlan) -> str:
@@ -113,6 +156,8 @@ def _written(plan: ApplyPlan) -> str:
         return "The file has no 'file_mounts': nothing to do"
     lines = [_line(step) for step in plan.steps]
     total = f"Together {plural(plan.files, 'file')}, {human_size(plan.bytes)} to move"
+    if plan.unmountable:
+        total += f"\n{plan.unmountable}. Copies can stand in: add --copy"
     return "\n".join([*lines, total])
 
 
@@ -187,12 +232,18 @@ COMMANDS = (
             ("apply task.yaml", "say what will be done, ask, and do it"),
             ("apply -n task.yaml", "only say it, with how much there is to move"),
             ("apply --under ~/mounts task.yaml", "/datasets becomes ~/mounts/datasets"),
+            ("apply task.yaml -- python train.py", "and end with the program"),
         ),
         _configure_apply,
         _apply,
         "path",
         "Only 'file_mounts' is read. What is done already is left as it is: apply a file again\n"
-        "after its sources have changed, and the changed files follow.",
+        "after its sources have changed, and the changed files follow.\n"
+        "\n"
+        "A program after '--' is run when all is in place. When it ends, however it does, what\n"
+        "was mounted for it is unmounted, and storages with 'persistent: false' are deleted. The\n"
+        "exit status is the program's.",
+        runs=True,
     ),
     Command(
         "storages",

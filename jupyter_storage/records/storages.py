@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-__all__ = ["ApplyPlan", "ApplyStep", "MountRecord", "StorageRecord"]
+__all__ = ["ApplyPlan", "ApplyStep", "MountRecord", "NodeMountRecord", "StorageRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,22 @@ class ApplyStep:
 
 @dataclass(frozen=True, slots=True)
 class ApplyPlan:
-    """What applying a document would do: the answer to a dry run."""
+    """What applying a document would do: the answer to a dry run.
+
+    Attributes
+    ----------
+    steps : tuple of ApplyStep
+    files, bytes : int
+        That have to be moved.
+    unmountable : str
+        Why what is to be mounted cannot be, on this machine; empty where it can. Copies can stand
+        in.
+    """
 
     steps: tuple[ApplyStep, ...]
     files: int
     bytes: int
+    unmountable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +121,28 @@ class MountRecord:
     read_only: bool = False
     pending: int = 0
     waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMountRecord:
+    """What is on one node of a cluster of what is to be on all of them.
+
+    Attributes
+    ----------
+    node : str
+        Its address.
+    target, uri, mode
+        As in :class:`MountRecord`.
+    state : str
+        As in :class:`MountRecord`; or ``failed``, and ``error`` says why.
+    pending : int
+        Files that are not uploaded yet.
+    """
+
+    node: str
+    target: str
+    uri: str
+    mode: str
+    state: str
+    error: str = ""
+    pending: int = 0

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jupyter_storage.storages.document import Document
     from jupyter_storage.storages.keeper import Keeper
     from jupyter_storage.storages.reach import Reach
+    from jupyter_storage.storages.workloads import Workload, Workloads
     from jupyter_storage.tiers import Tier
     from jupyter_storage.transfers.progress import Meter
 
@@ -40,6 +41,7 @@ class Storages(Base):
         super().__init__(settings, listener=listener)
         self._keeper: Keeper | None = None
         self._applier: Applier | None = None
+        self._workloads: Workloads | None = None
         self._mounts: Mounts | None = None
 
     def storages(self) -> Sequence[StorageRecord]:
@@ -122,23 +124,25 @@ class Storages(Base):
         command = f"jupyter storage apply {path}"
         return self.apply_document(load(path), command=command, under=under, copied=copied)
 
-    def end_document(self, document: Document, *, under: Path | None = None) -> Sequence[str]:
-        """Take down what a document put up; see :meth:`Applier.end`."""
-        return self._storages()[1].end(document, under)
+    def end_workload(self, workload: Workload) -> TransferRecord:
+        """Start to take down what a document put up, as a transfer; see :meth:`Workloads.end`."""
+        return self._jobs.start(
+            "delete",
+            [*map(str, workload.targets), *workload.storages],
+            None,
+            lambda meter, cancel: self.workloads.end(workload, meter, cancel),
+        )
 
     def delete_storages(self, names: Sequence[str]) -> TransferRecord:
         """Start to delete storages with all that is in them, as a transfer with progress."""
-        keeper = self._storages()[0]
         for name in names:
-            keeper.get(name)
-
-        def work(meter: Meter, cancel: threading.Event) -> None:
-            meter.run()
-            for name in names:
-                meter.begin(name)
-                keeper.delete(name, progress=meter.done, cancel=cancel)
-
-        return self._jobs.start("delete", names, None, work)
+            self._storages()[0].get(name)
+        return self._jobs.start(
+            "delete",
+            names,
+            None,
+            lambda meter, cancel: self.workloads.delete(names, meter, cancel),
+        )
 
     def mount(
         self,
@@ -262,17 +266,24 @@ class Storages(Base):
                 self._mounts = Mounts(self.settings.data_directory / "mounts")
             return self._mounts
 
-    def _storages(self) -> tuple[Keeper, Applier]:
+    @property
+    def workloads(self) -> Workloads:
+        """What goes when workloads end."""
+        return self._storages()[2]
+
+    def _storages(self) -> tuple[Keeper, Applier, Workloads]:
         from jupyter_storage.storages.applying import Applier
         from jupyter_storage.storages.homes import Homes
         from jupyter_storage.storages.keeper import Keeper
         from jupyter_storage.storages.ledger import Ledger
+        from jupyter_storage.storages.workloads import Workloads
 
         mounts = self.mounts
         with self._lock:
-            if self._keeper is None or self._applier is None:
+            if self._keeper is None or self._applier is None or self._workloads is None:
                 ledger = Ledger(self.settings.data_directory / "storages")
                 homes = Homes(self._locations, ledger)
                 self._keeper = Keeper(self._locations, ledger, homes)
                 self._applier = Applier(self._locations, self._engine, homes, ledger, mounts)
-            return self._keeper, self._applier
+                self._workloads = Workloads(homes, self._keeper, ledger, mounts)
+            return self._keeper, self._applier, self._workloads

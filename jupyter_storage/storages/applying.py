@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jupyter_storage.errors import Cancelled, StorageError
+from jupyter_storage.errors import Unsupported
 from jupyter_storage.locations import Locations
+from jupyter_storage.mounts.mounters import choose
 from jupyter_storage.mounts.mounts import Mounts
 from jupyter_storage.records import ApplyPlan, ApplyStep, ConflictPolicy, Plan
 from jupyter_storage.storages.document import Document, FileMount
@@ -18,8 +17,9 @@ from jupyter_storage.storages.ledger import Ledger
 from jupyter_storage.storages.model import Mode, Storage
 from jupyter_storage.storages.reach import reach
 from jupyter_storage.storages.sources import sources_of
+from jupyter_storage.storages.workloads import carrying_on
 from jupyter_storage.transfers.engine import Engine
-from jupyter_storage.transfers.places import Place, failure
+from jupyter_storage.transfers.places import Place
 from jupyter_storage.transfers.progress import Meter
 
 __all__ = ["Applier"]
@@ -89,7 +89,10 @@ class Applier:
             steps.append(self._mount_step(mount, uploads, under, copied=copied))
         moving = [step for step in steps if step.action in {"upload", "copy"}]
         return ApplyPlan(
-            tuple(steps), sum(step.files for step in moving), sum(step.bytes for step in moving)
+            tuple(steps),
+            sum(step.files for step in moving),
+            sum(step.bytes for step in moving),
+            next(filter(None, map(_obstacle, steps)), ""),
         )
 
     def apply(
@@ -125,35 +128,20 @@ class Applier:
         meter.run()
         homes: dict[str, Home] = {}
         for name, storage in document.storages().items():
-            with _carrying_on(meter, name):
+            with carrying_on(meter, name):
                 homes[name] = self._provide(name, storage, command, meter, cancel)
         for mount in document.mounts:
             needed = mount.storage.name if mount.storage is not None else None
             if needed is None or needed in homes:
-                with _carrying_on(meter, mount.where):
-                    home, target = homes[needed] if needed else None, _target(mount, under)
+                with carrying_on(meter, mount.where):
+                    home, target = homes[needed] if needed else None, mount.path(under)
                     # What was copied before stays a copy.
                     there = self._mounts.mounted(target)
                     stands_in = copied or (there is not None and there.mode == "COPY")
-                    if _is_mounted(mount) and stands_in:
+                    if mount.is_mounted and stands_in:
                         self._stand_in(mount, home, target, every, meter=meter, cancel=cancel)
                     else:
                         self._attach(mount, home, target, meter=meter, cancel=cancel)
-
-    def end(self, document: Document, under: Path | None = None) -> list[str]:
-        """Take down what a document put up, at the end of its workload.
-
-        Returns
-        -------
-        list of str
-            Names of its storages that are not persistent, which are now to be deleted. Only
-            those that were created here are named.
-        """
-        for mount in document.mounts:
-            if _is_mounted(mount):
-                self._mounts.unmount(_target(mount, under))
-        names = [name for name, each in document.storages().items() if not each.persistent]
-        return [name for name in names if self._ledger.get(name) is not None]
 
     # Storages
 
@@ -205,7 +193,7 @@ class Applier:
         *,
         copied: bool,
     ) -> ApplyStep:
-        target = _target(mount, under)
+        target = mount.path(under)
         storage = mount.storage
         if storage is None or storage.mode is Mode.COPY:
             return self._copy_step(mount, uploads, target)
@@ -301,8 +289,15 @@ class Applier:
         return self._locations.place(str(Path(source).expanduser().absolute()))
 
 
-def _is_mounted(mount: FileMount) -> bool:
-    return mount.storage is not None and mount.storage.mode is not Mode.COPY
+def _obstacle(step: ApplyStep) -> str:
+    """Say why something cannot be mounted on this machine, if that is so."""
+    if step.action != "mount":
+        return ""
+    try:
+        choose(step.target, step.source, cached=step.note.startswith(Mode.MOUNT_CACHED.value))
+    except Unsupported as error:
+        return error.message
+    return ""
 
 
 def _upload_steps(name: str, upload: _Upload) -> list[ApplyStep]:
@@ -317,21 +312,3 @@ def _upload_steps(name: str, upload: _Upload) -> list[ApplyStep]:
         files, size = upload.plan.files, upload.plan.bytes
         steps.append(ApplyStep("upload" if files else "keep", source, uri, files, size, note))
     return steps
-
-
-def _target(mount: FileMount, under: Path | None) -> Path:
-    target = Path(mount.target).expanduser()
-    if under is not None:
-        return under.absolute() / str(target).lstrip("/")
-    return target.absolute()
-
-
-@contextmanager
-def _carrying_on(meter: Meter, name: str) -> Iterator[None]:
-    """Do one entry of a document; what it fails with does not stop the others."""
-    try:
-        yield
-    except Cancelled:
-        raise
-    except StorageError as error:
-        meter.fail(failure(error, name))

@@ -39,6 +39,24 @@ class FileMount:
     storage: Storage | None
     where: str
 
+    @property
+    def is_mounted(self) -> bool:
+        """Whether it is mounted, or a copy stands in for that; else it is copied."""
+        return self.storage is not None and self.storage.mode is not Mode.COPY
+
+    def path(self, under: Path | None = None) -> Path:
+        """Where it appears, on this machine.
+
+        Parameters
+        ----------
+        under : Path, optional
+            Directory that stands in for ``/``.
+        """
+        target = Path(self.target).expanduser()
+        if under is not None:
+            return under.absolute() / str(target).lstrip("/")
+        return target.absolute()
+
     def check(self) -> None:
         """See that what is local is there.
 

@@ -123,16 +123,20 @@ class Homes:
         return Home(home.uri, home.kind, exists=True)
 
     def claim(self, name: str, storage: Storage, home: Home, command: str) -> StorageRecord:
-        """Record a storage of ours that is there, maybe made on another machine or not wholly."""
+        """Record a storage of ours that is there, maybe made on another machine or not wholly.
+
+        What was once asked to stay stays, whatever a document says later.
+        """
         mark = read_mark(self.place(home.uri))
         record = self._ledger.get(name)
         if record is None or record.uri != home.uri:
             record = self._record(name, storage, home, mark.command if mark else command)
             if mark is not None:
                 record = replace(record, created=mark.created)
-        record = replace(record, persistent=storage.persistent)
+        before = record if mark is None else mark
+        record = replace(record, persistent=storage.persistent or before.persistent)
         self._ledger.put(record)
-        if mark is None or mark.persistent != storage.persistent:
+        if mark is None or mark.persistent != record.persistent:
             self.mark(record)
         return record
 

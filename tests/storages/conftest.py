@@ -35,6 +35,12 @@ class World:
         assert record.state == "done", record.failures
         return record
 
+    def end(self, text: str | None = None, under: Path | None = None):
+        """End the workload of what was applied."""
+        document = read(text or self.text, "task.yaml")
+        workload = self.service.workloads.of(document, under or self.under)
+        return self.service.wait(self.service.end_workload(workload).id)
+
     def delete(self, *names: str):
         return self.service.wait(self.service.delete_storages(names).id)
 

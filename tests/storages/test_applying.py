@@ -15,6 +15,13 @@ def test_a_local_path_is_copied_with_its_links(world, home):
     assert world.path("/datasets/a.csv").read_text() == "a,b\n"
     assert os.readlink(world.path("/datasets/link")) == "a.csv"
     assert world.service.storages() == []
+    # Again there is nothing to do, until the link leads elsewhere.
+    (step,) = world.plan("file_mounts:\n  /datasets: ~/datasets\n").steps
+    assert step.action == "keep"
+    (home / "datasets/link").unlink()
+    (home / "datasets/link").symlink_to("deep")
+    world.applied("file_mounts:\n  /datasets: ~/datasets\n")
+    assert os.readlink(world.path("/datasets/link")) == "deep"
 
 
 def test_a_bucket_is_copied(on_s3, s3_bucket):
@@ -223,16 +230,9 @@ def test_copies_stand_in_for_mounts_and_bring_their_changes_back(on_s3, home, na
     apply()
     assert on_s3.path("/m/result.txt").read_text() == "42"
     assert on_s3.keys(f"s3://{name}") == ["a.csv", "deep/b.csv"]
-    on_s3.service.end_document(document, under=on_s3.under)
+    on_s3.end(text)
     assert on_s3.read(f"s3://{name}/result.txt") == b"42"
     assert on_s3.service.mounts.all() == []
-
-
-def test_what_is_not_asked_to_stay_is_named_at_the_end(on_s3, home, name):
-    text = _stored(name, ", persistent: false") + f"  /e: {{name: {name}-b, mode: COPY}}\n"
-    on_s3.applied(text)
-    ended = on_s3.service.end_document(read(text, "task.yaml"), under=on_s3.under)
-    assert ended == [name]
 
 
 def test_a_kind_of_store_without_names_asks_for_one(world, name, monkeypatch):

@@ -38,7 +38,7 @@ def demo(on_s3, home, s3_bucket, gcs_bucket, name):
     assert record.state == "done", record.failures
     on_s3.text = text
     yield on_s3
-    on_s3.service.end_document(read(text, "task.yaml"), under=on_s3.under)
+    on_s3.end(text)
 
 
 def test_all_entries_of_the_demo_behave_as_its_comments_say(demo, name, s3_bucket, home):
@@ -95,7 +95,7 @@ def test_a_storage_without_a_source_is_a_file_system_that_workers_share(on_gcs, 
             assert (theirs / f"sharedfs/{number}").read_text() == f"ball {number}"
     finally:
         for under in workers:
-            world.service.end_document(document, under=under)
+            world.end(text, under)
 
 
 def test_a_bucket_that_others_only_let_read_is_mounted_read_only(on_s3, s3_endpoint, name):
@@ -118,7 +118,7 @@ def test_a_bucket_that_others_only_let_read_is_mounted_read_only(on_s3, s3_endpo
         with pytest.raises(OSError, match="Read-only"):
             (target / "b.txt").write_text("mine")
     finally:
-        on_s3.service.end_document(read(text, "task.yaml"), under=on_s3.under)
+        on_s3.end(text)
     assert [each["Key"] for each in client.list_objects_v2(Bucket=name)["Contents"]] == ["a.txt"]
     assert "Uploads" not in client.list_multipart_uploads(Bucket=name)
     client.close()

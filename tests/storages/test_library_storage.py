@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 import jupyter_storage
@@ -23,6 +25,17 @@ def test_a_storage_is_made_attached_and_deleted_from_code(s3_bucket, home, name,
     assert session.service().storages() == []
     with pytest.raises(NotFound):
         storage.delete()
+
+
+@pytest.mark.skipif(not os.access("/dev/fuse", os.W_OK), reason="/dev/fuse is not there")
+def test_a_block_of_code_is_a_workload(home, name, tmp_path):
+    scratch = jupyter_storage.Storage(name, persistent=False)
+    with pytest.raises(ZeroDivisionError), scratch.attached(tmp_path / "here") as here:  # noqa: PT012
+        (here / "a").write_text("42")
+        assert [each.name for each in session.service().storages()] == [name]
+        raise ZeroDivisionError
+    assert session.service().storages() == []
+    assert session.service().mounts.all() == []
 
 
 def test_what_makes_no_sense_is_said_at_once():
