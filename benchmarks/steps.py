@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from snapshots import PASSWORD, make_small
+from backups import PASSWORD
+from snapshots import make_small
 
 from jupyter_storage.snapshots.capture import capture
 from jupyter_storage.snapshots.nodes import attributes_of, file_text

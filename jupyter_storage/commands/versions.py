@@ -116,7 +116,9 @@ def _show(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _configure_diff(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("before", metavar="A", help="a snapshot")
+    parser.add_argument(
+        "before", nargs="?", default="latest", metavar="A", help="a snapshot; default: latest"
+    )
     parser.add_argument(
         "after",
         nargs="?",
@@ -268,7 +270,7 @@ COMMANDS = (
         "snapshot diff",
         "Say what changed from one snapshot to another",
         (
-            ("snapshot diff latest", "what the newest one changed"),
+            ("snapshot diff", "what the newest one changed"),
             ("snapshot diff 1a2b3c4d latest", "everything since that one"),
             ("snapshot diff 1a2b3c4d latest notebook.ipynb", "one file, notebooks by cells"),
             ("snapshot diff 1a2b3c4d now train.py", "against the file as it is now"),

@@ -6,7 +6,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from jupyter_storage.errors import Cancelled, StorageError
 from jupyter_storage.paths import TEMPORARY_PREFIX
 from jupyter_storage.snapshots.helper import Helper, worthwhile
 from jupyter_storage.snapshots.nodes import put_back
+from jupyter_storage.snapshots.ranges import ranges
 from jupyter_storage.snapshots.repository import Repository
 from jupyter_storage.snapshots.repository.index import Location
 from jupyter_storage.snapshots.repository.tree import Node
@@ -40,16 +41,20 @@ RUN = uuid4().hex[:12]
 
 _READERS = 4
 _SOON = 2**20  # bytes; files up to this come before larger ones
-_GAP = 256 * 2**10  # bytes worth reading too much of to save a request
-_RANGE = 8 * 2**20  # bytes of a request; as many as there are readers are in memory
 _SMALL = 64 * 2**10  # bytes of a sealed blob that a helper is worth sending
-_MANY = 64  # files in a batch
-_AHEAD = 3  # batches that the helper has at once
+_MANY = 128  # files in a batch
+_BATCH = 384 * 2**10  # bytes of a batch
+_AHEAD = 3  # batches that the helper has at once: one under way, two that fit into a pipe
+_FIRST = 2_000  # files that are under way while the others are planned
 
 
-@dataclass
+@dataclass(slots=True)
 class File:
-    """A file under way; ``path`` is where it will be. A ``whole`` one is one blob."""
+    """A file under way.
+
+    ``path`` is where it will be; ``absent`` says that nothing was there. A ``whole`` one is one
+    blob.
+    """
 
     key: str
     path: str
@@ -57,6 +62,7 @@ class File:
     temporary: str = ""
     left: int = 0
     whole: bool = False
+    absent: bool = False
 
     @property
     def size(self) -> int:
@@ -74,6 +80,8 @@ class Filler:
         Called with each file that is complete, in any thread.
     failed : Callable
         Called with each that is given up, and the error.
+    stays : Callable
+        Asked of a file where nothing was and something has come: whether that is to stay.
     cancel : threading.Event
         Set to stop.
     """
@@ -83,9 +91,11 @@ class Filler:
         repository: Repository,
         done: Callable[[File], None],
         failed: Callable[[str, Exception], None],
+        stays: Callable[[File], bool],
         cancel: threading.Event,
     ) -> None:
         self._repository, self._done, self._failed = repository, done, failed
+        self._stays = stays
         self._cancel = cancel
         self._failing = False
         self._lock = threading.Lock()
@@ -101,6 +111,13 @@ class Filler:
         if self._helper is not None:
             self._helper.close()
 
+    def expect(self, files: int) -> None:
+        """Have the second process ready if so many files are worth one."""
+        if self._helper is None and worthwhile(files):
+            with suppress(OSError):
+                keys = self._repository.master_keys
+                self._helper = Helper("jupyter_storage.snapshots.whole", keys)
+
     def write(self, files: Sequence[File]) -> None:
         """Write some files; no temporary one is left behind.
 
@@ -108,10 +125,39 @@ class Filler:
         ------
         Cancelled
         """
-        if self._helper is None and worthwhile(len(files)):
-            with suppress(OSError):
-                keys = self._repository.master_keys
-                self._helper = Helper("jupyter_storage.snapshots.whole", keys)
+        self.expect(len(files))
+        try:
+            self._read_packs(files)
+        except BaseException:
+            self._failing = True
+            self.close()
+            raise
+        finally:
+            _remove_temporaries(files)
+
+    def _read_packs(self, files: Sequence[File]) -> None:
+        with ThreadPoolExecutor(_READERS, "restore") as pool:
+            futures: list[Future[None]] = []
+            try:
+                for part in (files[:_FIRST], files[_FIRST:]):
+                    futures += [
+                        pool.submit(self._write_range, pack, piece)
+                        for pack, blobs in self._plan(part).items()
+                        for piece in ranges(blobs)
+                    ]
+                for future in futures:
+                    future.result()
+            except BaseException:
+                self._failing = True
+                pool.shutdown(cancel_futures=True)
+                raise
+        for _ in range(_AHEAD):
+            self._free.acquire()
+        self._free.release(_AHEAD)
+        if self._problem is not None:
+            raise self._problem
+
+    def _plan(self, files: Sequence[File]) -> _Wanted:
         wanted: _Wanted = defaultdict(dict)
         for file in files:
             self._check()
@@ -125,34 +171,7 @@ class Filler:
                 self._write_empty(file)
             for identifier, place, offset in places:
                 wanted[place.pack].setdefault(identifier, (place, []))[1].append((file, offset))
-        try:
-            self._read_packs(wanted)
-        except BaseException:
-            self._failing = True
-            self.close()
-            raise
-        finally:
-            _remove_temporaries(files)
-
-    def _read_packs(self, wanted: _Wanted) -> None:
-        with ThreadPoolExecutor(_READERS, "restore") as pool:
-            futures = [
-                pool.submit(self._write_range, pack, part)
-                for pack, blobs in wanted.items()
-                for part in _ranges(blobs)
-            ]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                self._failing = True
-                pool.shutdown(cancel_futures=True)
-                raise
-        for _ in range(_AHEAD):
-            self._free.acquire()
-        self._free.release(_AHEAD)
-        if self._problem is not None:
-            raise self._problem
+        return wanted
 
     def _places(self, file: File) -> Iterator[tuple[str, Location, int]]:
         offset = 0
@@ -180,7 +199,7 @@ class Filler:
                 self._give_up(file, error)
             return
         batch: list[_Whole] = []
-        number = 0
+        number = size = 0
         for identifier, place, uses in blobs:
             self._check()
             sealed = content[place.offset - start :][: place.length]
@@ -188,10 +207,10 @@ class Filler:
             files = [file for file, _ in uses if file.whole]
             for begin in range(0, len(files), _MANY):
                 batch.append((blob, files[begin : begin + _MANY]))
-                number += len(batch[-1][1])
-                if number >= _MANY or len(sealed) > _SMALL:
+                number, size = number + len(batch[-1][1]), size + len(sealed)
+                if number >= _MANY or size >= _BATCH or len(sealed) > _SMALL:
                     self._write_whole(batch)
-                    batch, number = [], 0
+                    batch, number, size = [], 0, 0
             if len(files) < len(uses):
                 self._write_parts(blob, [use for use in uses if not use[0].whole])
         self._write_whole(batch)
@@ -207,7 +226,7 @@ class Filler:
             work = [
                 (
                     (blob.identifier, bytes(blob.sealed), blob.uncompressed),
-                    [(file.path, file.temporary, file.node) for file in files],
+                    [(file.path, file.temporary, file.node, file.absent) for file in files],
                 )
                 for blob, files in batch
             ]
@@ -219,22 +238,37 @@ class Filler:
             self._write_here(batch)
 
     def _write_here(self, batch: list[_Whole]) -> None:
+        # First all are decoded and then all written: in turns each would find the processor's
+        # caches full of the other.
+        decoded: list[tuple[bytes, list[File]]] = []
         for blob, files in batch:
             self._check()
             try:
-                plain = self._repository.decode_blob(*blob)
+                decoded.append((self._repository.decode_blob(*blob), files))
             except StorageError as error:
                 for file in files:
                     self._give_up(file, error)
-                continue
+        for plain, files in decoded:
+            self._check()
             for file in files:
                 try:
-                    write_whole(plain, Target(file.path, file.temporary, file.node))
+                    self._write_one(file, plain)
                 except (OSError, ValueError) as error:
                     self._give_up(file, error)
-                else:
-                    file.temporary = ""
-                    self._done(file)
+
+    def _write_one(self, file: File, plain: bytes) -> None:
+        try:
+            write_whole(plain, Target(file.path, file.temporary, file.node, file.absent))
+        except FileExistsError:
+            if not file.absent:
+                raise
+            file.absent = False
+            _remove_temporaries([file])
+            if not self._stays(file):
+                self._write_one(file, plain)
+            return
+        file.temporary = ""
+        self._done(file)
 
     def _written(self, batch: list[_Whole], results: Sequence[Any] | None) -> None:
         """Take what the helper answered; what it could not write is tried again here."""
@@ -299,12 +333,20 @@ class Filler:
             os.close(descriptor)
 
     def _temporary(self, file: File) -> str:
-        directory = os.path.dirname(file.path)  # noqa: PTH120
+        directory = file.path.rpartition("/")[0]
         return f"{directory}/{self._name}-{next(self._numbers)}"
 
     def _publish(self, file: File) -> None:
         put_back(file.temporary, file.node)
-        publish(file.temporary, file.path)
+        try:
+            publish(file.temporary, file.path, absent=file.absent)
+        except FileExistsError:
+            if not file.absent:
+                raise
+            file.absent = False
+            if self._stays(file):
+                return
+            publish(file.temporary, file.path, absent=False)
         file.temporary = ""
         self._done(file)
 
@@ -349,22 +391,3 @@ _Use = tuple[File, int]
 _Blob = tuple[str, Location, list[_Use]]
 _Wanted = dict[str, dict[str, tuple[Location, list[_Use]]]]
 _Whole = tuple[Blob, list[File]]
-
-
-def _ranges(blobs: dict[str, tuple[Location, list[_Use]]]) -> list[list[_Blob]]:
-    """Put the blobs of one pack together into ranges that are worth one request each."""
-    ordered = sorted(
-        ((name, place, uses) for name, (place, uses) in blobs.items()),
-        key=lambda blob: blob[1].offset,
-    )
-    ranges: list[list[_Blob]] = []
-    for blob in ordered:
-        if ranges:
-            first, last = ranges[-1][0][1], ranges[-1][-1][1]
-            end = blob[1].offset + blob[1].length
-            near = blob[1].offset - last.offset - last.length <= _GAP
-            if near and end - first.offset <= _RANGE:
-                ranges[-1].append(blob)
-                continue
-        ranges.append([blob])
-    return ranges

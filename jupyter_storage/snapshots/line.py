@@ -150,11 +150,10 @@ class Line:
             past = self._read()
             # On a fork the main line has not moved, whatever snapshot still stands.
             origin = past.origin if heading.fork else max(past.origin or (0, 0), _moment(record))
-            self._write(
-                replace(
-                    past, origin=origin, tags=self._known(record), taken=True, fork=heading.fork
-                )
-            )
+            tags = self._known(record)
+            # Where nothing had changed it is an older one, which may be another machine's.
+            taken = set(heading.tags) <= set(tags) or (past.taken and tags == past.tags)
+            self._write(replace(past, origin=origin, tags=tags, taken=taken, fork=heading.fork))
 
     def restored(self, record: SnapshotRecord) -> None:
         """The project directory was empty, and is what a snapshot holds."""

@@ -1,9 +1,10 @@
 """Brings a snapshot back, or a part of it.
 
-Packs are read in ranges, several at a time; every blob is checked against its name. A file is
-written under a temporary name and renamed when it is whole. Directories come first, then files,
-what a person waits for before the rest, and links last: whatever names a repository holds, nothing
-is written through a link that came from it. Directories get their times at the very end.
+Packs are read in ranges, several at a time; every blob is checked against its name. A file has its
+own name only when it is whole; until then it has a temporary one, or none. Directories come first,
+then files, what a person waits for before the rest, and links last: whatever names a repository
+holds, nothing is written through a link that came from it. Directories get their times at the very
+end.
 """
 
 from __future__ import annotations
@@ -103,8 +104,11 @@ def restore(
         raise from_os_error(error, str(target)) from error
     run = _Restore(repository, target.resolve(), policy, saved, cancel or threading.Event())
     run.progress = progress
-    run.walk(subtree(repository, snapshot), paths)
-    run.write_files(first)
+    try:
+        run.walk(subtree(repository, snapshot), paths)
+        run.write_files(first)
+    finally:
+        run.close()
     run.write_links()
     run.finish_directories()
     return RestoreRecord(
@@ -150,7 +154,9 @@ class _Restore:
         self._policy, self._saved, self._cancel = policy, saved, cancel
         self.progress: Progress | None = None
         self._lock = threading.Lock()
+        self._filler = Filler(repository, self._done, self._fail, self._has_come, cancel)
         self._directories: list[tuple[str, Node]] = []
+        self._made: set[str] = set()
         self._plain: list[File] = []
         self._hard: dict[tuple[int, int], str] = {}
         self._linked: list[tuple[str, Node, str]] = []
@@ -169,6 +175,8 @@ class _Restore:
         while pending:
             self._check()
             key, directory = pending.pop()
+            if key in self._made:
+                self._filler.expect(len(self._plain))
             for child, node in self._children(key, directory):
                 if paths and not any(is_below(child, path) for path in paths):
                     # Of directories between the root and a path nothing else is wanted.
@@ -227,6 +235,7 @@ class _Restore:
                 ) from None
             os.unlink(path)  # noqa: PTH108
             os.mkdir(path, _OPEN_MODE)  # noqa: PTH102
+        self._made.add(key)
         return True
 
     def _note(self, key: str, node: Node) -> None:
@@ -244,16 +253,33 @@ class _Restore:
 
     def write_files(self, first: Sequence[str]) -> None:
         """Write the content of all files, in the order in which people miss them."""
-        filler = Filler(self._repository, self._done, self._fail, self._cancel)
-        try:
-            for files in in_order(self._plain, first):
-                filler.write([file for file in files if self._is_wanted(file)])
-        finally:
-            filler.close()
+        for files in in_order(self._plain, first):
+            self._filler.write([file for file in files if self._is_wanted(file)])
+
+    def close(self) -> None:
+        """Give back what files are written with."""
+        self._filler.close()
 
     def _is_wanted(self, file: File) -> bool:
         self._check()
-        return not self._stays(file.key, file.node)
+        # Where there was no directory, there is no need to look.
+        file.absent = file.key.rpartition("/")[0] in self._made or not os.path.lexists(file.path)
+        return file.absent or not self._stays(file.key, file.node)
+
+    def _has_come(self, file: File) -> bool:
+        """Whether what came while files were restored stays: somebody works here already."""
+        if self._is_there(file.key, file.node):
+            # By a process that died before it could say so.
+            self._done(file)
+            return True
+        if self._policy is ConflictPolicy.FAIL:
+            error = Conflict(
+                "It came into being during the restore, so it was not replaced",
+                hint="Restore it into another directory.",
+            )
+            self._fail(file.key, error)
+            return True
+        return self._stays(file.key, file.node)
 
     def _is_there(self, key: str, node: Node) -> bool:
         """Whether the same version is there already; of a file, as its size and time say."""

@@ -52,7 +52,7 @@ def test_differences_are_shown(call, project):
     (project / "sub/a.txt").write_text("two\n")
     (project / "b.txt").unlink()
     second = take(call)
-    for words in ([second], [first, second], [first, "latest"]):
+    for words in ([], [second], [first, second], [first, "latest"]):
         out = call("snapshot", "diff", *words).out
         assert out.splitlines()[:2] == ["-  b.txt", "M  sub/a.txt"]
         assert "1 removed, 1 changed" in out

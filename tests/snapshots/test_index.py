@@ -35,7 +35,7 @@ def test_opening_stays_fast_after_a_thousand_snapshots(open_repository, store, r
             write_snapshot(repository, number)
             repository.merge_index(hold)
             # Those that have grown wait for others of their size.
-            assert index_files(store) <= 33 + number // 500
+            assert index_files(store) <= 33 + number // 250
     fresh = open_repository()
     start = time.process_time()
     fresh.refresh()
@@ -81,6 +81,25 @@ def test_large_index_files_are_not_written_again(open_repository, store, restic,
     # Each 33rd was merged before it was seen here; the merged ones stayed.
     assert len(written) == 200 - 6 + 6
     assert index_files(store) < 33 + 6
+
+
+def test_a_few_small_index_files_do_not_cost_those_of_another_size(
+    open_repository, store, restic, monkeypatch
+):
+    monkeypatch.setattr("jupyter_storage.snapshots.repository.merging._SIZES", (10, 1000))
+    repository = open_repository()
+    with repository.lock() as hold:
+        repository.refresh()
+        for number in range(20):
+            for part in range(20):
+                repository.save_blob("data", f"{number} {part}".encode())
+            repository.flush()
+        larger = set(os.listdir(store.root / "index"))
+        for number in range(33):
+            write_snapshot(repository, number)
+            assert repository.merge_index(hold) == (33 if number == 32 else 0)
+    assert len(larger) == 20
+    assert larger < set(os.listdir(store.root / "index"))
 
 
 def test_whoever_knew_the_old_index_files_goes_on(open_repository, store, restic):

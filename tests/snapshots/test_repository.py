@@ -1,6 +1,8 @@
 """Repositories: opening, racing, locking, damage."""
 
+import io
 import os
+import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -120,6 +122,19 @@ def test_blobs_are_stored_once(open_repository, store, restic):
     assert two.load_blob("data", identifier) == b"content" * 1000
 
 
+def test_large_blobs_are_compressed_where_a_part_of_them_shrinks(open_repository, store, restic):
+    repository = open_repository()
+    noise, text = os.urandom(2**20), b"text, " * 2**15
+    blobs = [noise, noise + text, text + noise, noise[:-1] + text + noise]
+    identifiers = [repository.save_blob("data", blob) for blob in blobs]
+    repository.flush()
+    places = [repository.locate("data", identifier) for identifier in identifiers]
+    assert [place.uncompressed for place in places] == [0, *map(len, blobs[1:])]
+    assert all(place.length < len(noise) + 5000 for place in places)
+    loaded = [repository.load_blob("data", identifier) for identifier in identifiers]
+    assert loaded == blobs
+
+
 def test_a_forgotten_index_makes_us_forget(open_repository, store, restic):
     repository = open_repository()
     identifier = repository.save_blob("data", b"x" * 100)
@@ -209,12 +224,28 @@ def test_an_insertion_leaves_most_chunks_as_they_are():
     content = os.urandom(20 * 2**20)
 
     def cut(data):
-        import io
-
         return {digest(chunk) for chunk in chunker.chunks(io.BytesIO(data).readinto)}
 
     before, after = cut(content), cut(content[:1000] + b"inserted" + content[1000:])
     assert len(before & after) >= len(before) - 2
+
+
+def test_borders_do_not_tell_where_the_buffer_ended(monkeypatch):
+    chance = random.Random(3)
+    words = chance.randbytes(3_000)
+    data = b"".join(
+        [
+            chance.randbytes(9_000_000),
+            bytes(20_000_000),
+            words * 4_000,
+            chance.randbytes(30_000_000),
+        ]
+    )
+    lengths = set()
+    for buffer in (chunker._BUFFER, 3 * chunker.MAXIMUM + 12_345, 2 * len(data)):
+        monkeypatch.setattr(chunker, "_BUFFER", buffer)
+        lengths.add(tuple(map(len, chunker.chunks(io.BytesIO(data).readinto))))
+    assert len(lengths) == 1
 
 
 def test_writers_from_many_threads_lose_nothing(open_repository, restic):

@@ -208,3 +208,15 @@ TestTwoMachines.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_a_fork_does_not_go_on_from_what_another_machine_took():
+    state = TwoMachines()
+    state.begin()
+    for number in (1, 0, 1):
+        # Nothing changes: the one snapshot that there is stands for all three.
+        state.a_person_takes_over(number=number)
+    state.edit(number=0)
+    state.take_a_snapshot(number=0)
+    state.no_snapshot_is_lost_and_each_line_is_one_machine_s()
+    state.teardown()

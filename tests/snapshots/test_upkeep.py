@@ -333,7 +333,8 @@ def test_the_daily_run_stops_where_a_snapshot_is_wanted(workspace, project, tmp_
     assert "snapshot was to be taken" in Diary(workspace.state).read()["waiting"]
     assert Diary(workspace.state).overdue() < 0
     workspace.now()
-    # What the two that went had alone; the directory still has what the last one had.
+    # Data and tree of the older one. The directory still is what the other had: the same tree, for
+    # that it was read has not changed its file.
     assert run(lambda: False)[1].packs_waiting == 2
     stock(workspace, tmp_path).check()
 

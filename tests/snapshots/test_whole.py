@@ -11,7 +11,7 @@ from oracle import tree_of
 
 from jupyter_storage.errors import Cancelled
 from jupyter_storage.records import ConflictPolicy
-from jupyter_storage.snapshots import fill, helper
+from jupyter_storage.snapshots import fill, helper, whole
 from jupyter_storage.snapshots.capture import capture
 from jupyter_storage.snapshots.restore import restore
 
@@ -50,6 +50,17 @@ def test_a_second_process_writes_the_same(many, open_repository, restic, tmp_pat
     repository.refresh()
     record = restore(repository, repository.snapshots()[-1], tmp_path / "out")
     assert paths
+    assert (record.files, record.failures) == (600, ())
+    assert tree_of(tmp_path / "out") == tree_of(many)
+
+
+def test_files_that_need_a_name_at_once_are_the_same(many, open_repository, tmp_path, monkeypatch):
+    monkeypatch.setattr(whole, "_names_can_wait", lambda directory: False)
+    monkeypatch.setattr(fill, "worthwhile", lambda files: False)
+    capture(open_repository(), many)
+    repository = open_repository()
+    repository.refresh()
+    record = restore(repository, repository.snapshots()[-1], tmp_path / "out")
     assert (record.files, record.failures) == (600, ())
     assert tree_of(tmp_path / "out") == tree_of(many)
 
@@ -96,3 +107,66 @@ def test_nothing_hidden_is_left_when_it_is_cancelled(
     source = tree_of(many)
     for key, (_, _, _, content) in tree_of(tmp_path / "out").items():
         assert source[key][3] == content
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["named last", "named at once"])
+@pytest.mark.parametrize("policy", [ConflictPolicy.SKIP, ConflictPolicy.FAIL])
+def test_what_somebody_writes_during_a_restore_stays(
+    project, open_repository, tmp_path, monkeypatch, policy, named
+):
+    if named:
+        monkeypatch.setattr(whole, "_names_can_wait", lambda directory: False)
+    monkeypatch.setattr(fill, "_MANY", 8)
+    for number in range(100):
+        (project / f"small{number}").write_text(f"small {number}")
+    (project / "inner").mkdir()
+    (project / "inner/large").write_bytes(os.urandom(12 * 2**20))
+    capture(open_repository(), project)
+    mine: list[str] = []
+
+    def work(size, files):
+        if not mine:
+            for name in [f"small{number}" for number in range(100)] + ["inner/large"]:
+                path = tmp_path / "out" / name
+                if not path.exists():
+                    path.write_text("mine")
+                    mine.append(name)
+
+    repository = open_repository()
+    repository.refresh()
+    record = restore(
+        repository, repository.snapshots()[-1], tmp_path / "out", policy=policy, progress=work
+    )
+    assert len(mine) > 50
+    assert [name for name in mine if (tmp_path / "out" / name).read_text() != "mine"] == []
+    left = mine if policy is ConflictPolicy.FAIL else []
+    assert sorted(failure.path for failure in record.failures) == sorted(left)
+    assert record.skipped == len(mine) - len(left)
+    assert not list((tmp_path / "out").rglob(".~*"))
+
+
+def test_what_somebody_writes_during_a_restore_is_replaced_if_that_was_asked_for(
+    project, open_repository, tmp_path
+):
+    for number in range(300):
+        (project / f"small{number}").write_text(f"small {number}")
+    capture(open_repository(), project)
+    came: list[str] = []
+
+    def work(size, files):
+        if not came:
+            for number in range(300):
+                path = tmp_path / "out" / f"small{number}"
+                if not path.exists():
+                    path.write_text("theirs")
+                    came.append(path.name)
+
+    repository = open_repository()
+    repository.refresh()
+    snapshot = repository.snapshots()[-1]
+    record = restore(
+        repository, snapshot, tmp_path / "out", policy=ConflictPolicy.OVERWRITE, progress=work
+    )
+    assert came
+    assert (record.files, record.failures) == (300, ())
+    assert tree_of(tmp_path / "out") == tree_of(project)

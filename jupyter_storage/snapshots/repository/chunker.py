@@ -55,8 +55,8 @@ def chunks(readinto: Callable[[memoryview], int | None]) -> Iterator[bytes]:
         filled, end = _fill(readinto, view, filled)
         start = 0
         for length in _cuts(view[:filled]):
-            # The last cut in the buffer is where the buffer ends, not where the content says.
-            if not end and filled - start < MAXIMUM:
+            # A cut where the buffer ends is not where the content says, unless the chunk is full.
+            if not end and start + length == filled and length < MAXIMUM:
                 break
             yield bytes(view[start : start + length])
             start += length

@@ -75,12 +75,11 @@ class Keys:
 
     def seal(self, plain: bytes | bytearray | memoryview) -> bytes:
         """Encrypt and authenticate."""
-        iv = os.urandom(16)
-        ciphers = self._ciphers()
-        text = ciphers.stream(iv, plain)
-        return b"".join((iv, text, ciphers.mac(iv, text)))
+        sealed = bytearray(len(plain) + OVERHEAD)
+        self.seal_into(plain, memoryview(sealed))
+        return bytes(sealed)
 
-    def seal_into(self, plain: bytes, place: memoryview) -> None:
+    def seal_into(self, plain: bytes | bytearray | memoryview, place: memoryview) -> None:
         """Encrypt and authenticate into a place of :data:`OVERHEAD` more bytes."""
         iv = os.urandom(_BLOCK)
         text = place[_BLOCK:-_BLOCK]
@@ -161,7 +160,10 @@ class _Ciphers:
         self._counter.reset_nonce(iv)
         return self._counter.update(data)
 
-    def stream_into(self, iv: bytes, data: bytes, place: memoryview) -> None:
+    def stream_into(
+        self, iv: bytes, data: bytes | bytearray | memoryview, place: memoryview
+    ) -> None:
+        """The same, into a place of that length."""
         self._counter.reset_nonce(iv)
         self._counter.update_into(data, place)
 

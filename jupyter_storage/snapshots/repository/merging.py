@@ -8,9 +8,10 @@ index a fifth of a second later; so locks are looked for again before each few f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-from jupyter_storage.snapshots.repository.catalog import Catalog
+from jupyter_storage.snapshots.repository.catalog import Catalog, IndexFile
 from jupyter_storage.snapshots.repository.files import Files
 from jupyter_storage.snapshots.repository.index import MOST_BLOBS, decode_index
 from jupyter_storage.snapshots.repository.locks import Hold
@@ -19,8 +20,8 @@ from jupyter_storage.snapshots.repository.packs import PackedBlob
 __all__ = ["merge_index"]
 
 _MOST_SMALL = 32
-# Blobs; a file with more than the last of these stays as it is. Files are merged with others of
-# their size, so that no blob is written anew for each few that come.
+# Blobs; a file with more than the last of these stays as it is. Files are merged with others
+# between the same two sizes alone: the few blobs of a change never cost many to be written anew.
 _SIZES = (MOST_BLOBS // 100, MOST_BLOBS // 10, MOST_BLOBS // 2)
 _AT_ONCE = 8
 
@@ -42,12 +43,8 @@ def merge_index(files: Files, catalog: Catalog, hold: Hold) -> int:
         Number of files that are gone.
     """
     known = catalog.known
-    small: list[str] = []
-    for size in _SIZES:
-        small = [name for name, file in known.items() if file.blobs < size]
-        if len(small) > _MOST_SMALL:
-            break
-    if len(small) <= _MOST_SMALL or not hold.alone():
+    small = _small(known)
+    if not small or not hold.alone():
         return 0
     # Left twice by a crash: large files have it already.
     listed = {pack for name in known.keys() - set(small) for pack in known[name].packs}
@@ -66,3 +63,12 @@ def merge_index(files: Files, catalog: Catalog, hold: Hold) -> int:
         catalog.drop(batch)
         gone += len(batch)
     return gone
+
+
+def _small(known: Mapping[str, IndexFile]) -> Sequence[str]:
+    """Names of files of one size, if they are too many."""
+    for least, most in pairwise((0, *_SIZES)):
+        names = [name for name, file in known.items() if least <= file.blobs < most]
+        if len(names) > _MOST_SMALL:
+            return names
+    return ()

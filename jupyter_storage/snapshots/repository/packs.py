@@ -40,6 +40,12 @@ _HEADER = 2**19  # bytes; enough for that
 _FEW_PAGES = 2**21  # bytes
 _ROOM = TARGET + 2**23 + 2**12  # bytes; the last blob comes when the pack is nearly full
 
+# Of blobs from this size on, a few pieces tell whether it is worthwhile to compress the whole: of
+# images, archives and random numbers it is work for nothing.
+_LARGE = 2**18  # bytes
+_SAMPLE = 2**13  # bytes of a piece
+_SAMPLES = 5
+
 BlobType = Literal["data", "tree"]
 
 _PLAIN = struct.Struct("<BI32s")
@@ -87,10 +93,20 @@ def choose_form(kind: BlobType, plain: bytes) -> tuple[bytes, int]:
     tuple
         What is to be sealed, and the length of the plain blob if that is compressed, else 0.
     """
+    if kind == "data" and len(plain) >= _LARGE and not _shrinks(plain):
+        return plain, 0
     compressed = compress(plain)
     if len(compressed) < len(plain) or kind == "tree":
         return compressed, len(plain)
     return plain, 0
+
+
+def _shrinks(plain: bytes) -> bool:
+    """Whether pieces of a large blob, from its beginning to its end, can be compressed."""
+    step = (len(plain) - _SAMPLE) // (_SAMPLES - 1)
+    starts = range(0, len(plain) - _SAMPLE + 1, step)
+    sample = b"".join([plain[start : start + _SAMPLE] for start in starts])
+    return len(compress(sample)) < len(sample)
 
 
 def seal_blobs(keys: Keys, plains: Sequence[bytes]) -> list[tuple[bytes, int]]:

@@ -104,6 +104,7 @@ def to_go_mode(mode: int) -> int:
     return mode & 0o777 | _TYPES.get(stat.S_IFMT(mode), 0) | bits
 
 
+@lru_cache(1024)
 def from_go_mode(mode: int) -> int:
     """Permission bits of Go's FileMode, with setuid, setgid and sticky."""
     return mode & 0o777 | sum(unix for unix, go in _BITS if mode & go)

@@ -180,7 +180,9 @@ class BlobWriter:
             self._catalog.add(name, pack.blobs)
             self._written.append((name, pack.blobs))
             listed = sum(len(blobs) for _, blobs in self._written)
-            enough = len(self._written) >= _PACKS_PER_INDEX or listed >= MOST_BLOBS
+            # Packs are much alike: with another one it would be cut into a large and a small file.
+            full = listed + len(pack.blobs) > MOST_BLOBS
+            enough = full or len(self._written) >= _PACKS_PER_INDEX
         if enough:
             self._write_index()
 
