@@ -22,8 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_store import MemoryStore
 
-from jupyter_storage.archives import PIECE, Archive, _distinct
+from jupyter_storage.archives import PIECE, Archive
 from jupyter_storage.errors import Conflict, Unreachable
+from jupyter_storage.paths import distinct
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.local import LocalStore
 
@@ -136,6 +137,17 @@ def test_links_are_stored_as_links(store):
     assert found.read("l") == b"/etc/passwd"
 
 
+def test_a_chosen_link_to_a_file_of_the_tier_gives_the_file(store):
+    (store.root / "d").mkdir()
+    (store.root / "d/f").write_text("content")
+    (store.root / "l").symlink_to("d/f")
+    found = zipped(Archive([(store, "l", "l"), (store, "d/f", "f")], "x.zip"))
+    assert {name: found.read(name) for name in found.namelist()} == {
+        "l": b"content",
+        "f": b"content",
+    }
+
+
 def test_a_selection_with_equal_names_is_numbered(store):
     for name in ["a/x.txt", "b/x.txt", "c/x.txt", "x (2).txt"]:
         (store.root / name).parent.mkdir(exist_ok=True)
@@ -152,7 +164,7 @@ def test_a_selection_with_equal_names_is_numbered(store):
 
 @given(st.lists(st.sampled_from(["a", "a (2)", "a.txt", "a (2).txt", ".a", "b"]), max_size=8))
 def test_numbered_names_never_meet(names):
-    assert len(set(_distinct(names))) == len(names)
+    assert len(set(distinct(names))) == len(names)
 
 
 def test_objects_keep_their_order_while_they_are_fetched_side_by_side():

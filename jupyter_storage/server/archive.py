@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES"]
 
-PATIENCE = 0.02
+PATIENCE = 0.01
 """Seconds in which the size of a large zip is worked out; else it goes at once, without one."""
 
 

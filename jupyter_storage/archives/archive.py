@@ -9,23 +9,32 @@ also kept in UTC, in Info-ZIP's extra field 0x5455.
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 import threading
 import time
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from io import RawIOBase
-from typing import NamedTuple
 
+from jupyter_storage.archives.members import (
+    SMALL,
+    UTC_TIME,
+    Found,
+    Member,
+    link_of,
+    read_members,
+    readable,
+    seconds_of,
+    size_of,
+)
 from jupyter_storage.errors import Conflict
-from jupyter_storage.records import Entry
+from jupyter_storage.paths import distinct
+from jupyter_storage.stores.local_reader import SmallFiles
 from jupyter_storage.stores.store import Store
 from jupyter_storage.transfers.buffers import ahead
 
@@ -34,12 +43,11 @@ __all__ = ["PIECE", "Archive", "ArchivePlan"]
 PIECE = 2**20
 """Most bytes in one piece of the stream."""
 
-_SMALL = 2**20  # files up to this size are fetched several at a time, where fetching takes time
 _FETCHED = 8
-_ALWAYS = 1000
+_ALWAYS = 500
 _DEPTH = 4  # pieces that wait for a slow client
 
-_UTC_TIME = struct.Struct("<HHBl")  # field ID, length, flags (1: mtime), seconds since 1970
+_SIZES = struct.Struct("<4sLLL")  # signature, CRC, and the size twice
 _LIMIT = zipfile.ZIP64_LIMIT
 _MANY = zipfile.ZIP_FILECOUNT_LIMIT
 
@@ -63,19 +71,6 @@ class ArchivePlan:
     content_length: int
 
 
-class _Found(NamedTuple):
-    store: Store
-    entry: Entry
-    name: str
-    path: str | None
-
-
-class _Member(NamedTuple):
-    store: Store
-    entry: Entry
-    info: zipfile.ZipInfo
-
-
 class Archive:
     """Some files and directories as a zip.
 
@@ -95,7 +90,7 @@ class Archive:
 
     def __init__(self, items: Sequence[tuple[Store, str, str]], name: str) -> None:
         self.name = name
-        self._items = list(zip(items, _distinct([name for _, _, name in items]), strict=True))
+        self._items = list(zip(items, distinct([name for _, _, name in items]), strict=True))
         self._plan: ArchivePlan | None = None
 
     @property
@@ -117,7 +112,7 @@ class Archive:
     def plan_within(self, seconds: float) -> ArchivePlan | None:
         """As :meth:`plan`; None where that takes longer, and the zip then goes without a size.
 
-        The first thousand files and directories are looked at in any case.
+        The first five hundred files and directories are looked at in any case.
         """
         try:
             self._plan = _weigh(_until(time.monotonic() + seconds, self._found()))
@@ -147,15 +142,19 @@ class Archive:
         # Not in a with statement, which would write the table of contents after an error too,
         # and so make a short zip valid.
         writer = zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True)
+        near = SmallFiles()
         try:
-            with _fetching(map(_member, self._found())) as members:
+            with _fetching(read_members(self._found(), near)) as members:
                 # Of a large one the first piece goes at once: who waits sees that it works.
                 least = 1 if self._plan is None else PIECE
                 for member, content in members:
-                    with writer.open(member.info, "w") as target:
-                        for piece in _content(member, content):
-                            target.write(piece)
-                            yield from sink.take(PIECE)
+                    if member.content is not None:
+                        _write_small(writer, member, member.content)
+                    else:
+                        with writer.open(member.info, "w") as target:
+                            for piece in _content(member, content):
+                                target.write(piece)
+                                yield from sink.take(PIECE)
                     yield from sink.take(least)
                     least = PIECE
             writer.close()
@@ -168,37 +167,38 @@ class Archive:
                 )
             yield from sink.take(1)
         finally:
+            near.close()
             writer.close()
 
-    def _found(self) -> Iterator[_Found]:
+    def _found(self) -> Iterator[Found]:
         for (store, key, _), name in self._items:
             entry, base = store.stat(key), store.local_path(key)
-            yield _Found(store, entry, name, None if base is None else str(base))
+            yield Found(store, entry, name, None if base is None else str(base))
             if entry.is_directory:
                 for below in store.walk(key):
                     # Of strings, for paths of pathlib cost more than all the rest.
                     inside = below.path[len(key) :].lstrip("/")
                     path = None if base is None else f"{base}/{inside}"
-                    yield _Found(store, below, f"{name}/{inside}" if name else inside, path)
+                    yield Found(store, below, f"{name}/{inside}" if name else inside, path)
 
 
 class _OutOfTime(Exception):
     """There is more than can be looked at in the time."""
 
 
-def _until(deadline: float, found: Iterable[_Found]) -> Iterator[_Found]:
+def _until(deadline: float, found: Iterable[Found]) -> Iterator[Found]:
     for number, each in enumerate(found):
         if number >= _ALWAYS and time.monotonic() > deadline:
             raise _OutOfTime
         yield each
 
 
-def _weigh(found: Iterable[_Found]) -> ArchivePlan:
+def _weigh(found: Iterable[Found]) -> ArchivePlan:
     files = size = offset = directory = count = 0
     for _, entry, path, _ in found:
-        name = len(_readable(path).encode()) + entry.is_directory
-        extra = 0 if _seconds(entry.modified) is None else _UTC_TIME.size
-        content = _size(entry)
+        name = len(readable(path).encode()) + entry.is_directory
+        extra = 0 if seconds_of(entry.modified) is None else UTC_TIME.size
+        content = size_of(entry)
         large = content * 1.05 > _LIMIT  # as zipfile decides it
         central = 16 * (content > _LIMIT) + 8 * (offset > _LIMIT)
         directory += 46 + name + extra + (central and central + 4)
@@ -247,22 +247,22 @@ class _Sink(RawIOBase):
 
 @contextmanager
 def _fetching(
-    members: Iterable[_Member],
-) -> Iterator[Iterator[tuple[_Member, Future[bytes] | None]]]:
+    members: Iterable[Member],
+) -> Iterator[Iterator[tuple[Member, Future[bytes] | None]]]:
     """Fetch small files a few ahead, where each costs a request, without changing the order."""
     stopped = threading.Event()
 
-    def read(member: _Member) -> bytes:
+    def read(member: Member) -> bytes:
         return b"" if stopped.is_set() else member.store.read(member.entry.path)
 
     pool = ThreadPoolExecutor(_FETCHED, thread_name_prefix="jupyter-storage-zip")
 
-    def fetched() -> Iterator[tuple[_Member, Future[bytes] | None]]:
-        waiting: deque[tuple[_Member, Future[bytes] | None]] = deque()
+    def fetched() -> Iterator[tuple[Member, Future[bytes] | None]]:
+        waiting: deque[tuple[Member, Future[bytes] | None]] = deque()
         for member in members:
             size = member.entry.size
-            small = member.entry.type == "file" and size is not None and size <= _SMALL
-            remote = member.store.local_path("") is None
+            small = member.entry.type == "file" and size is not None and size <= SMALL
+            remote = member.content is None and member.store.local_path("") is None
             waiting.append((member, pool.submit(read, member) if small and remote else None))
             if len(waiting) > _FETCHED:
                 yield waiting.popleft()
@@ -275,109 +275,45 @@ def _fetching(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _content(member: _Member, fetched: Future[bytes] | None) -> Iterator[bytes]:
+def _content(member: Member, fetched: Future[bytes] | None) -> Iterator[bytes]:
     entry, done = member.entry, 0
     if entry.is_directory:
         return
     if entry.type == "symlink":
-        yield _link(entry)
+        yield link_of(entry)
         return
-    for piece in [fetched.result()] if fetched is not None else _read(member):
+    for piece in _read(member) if fetched is None else (fetched.result(),):
         done += len(piece)
         if done > member.info.file_size:
             break
         yield piece
-    if done != member.info.file_size:
+    _check_size(member, done)
+
+
+def _write_small(writer: zipfile.ZipFile, member: Member, content: bytes) -> None:
+    """Write a member as zipfile's own handle does, without the handle: it takes twice as long."""
+    info, out = member.info, writer.fp
+    assert out is not None  # noqa: S101  it is open
+    _check_size(member, len(content))
+    info.header_offset, info.flag_bits = out.tell(), 0x08  # sizes follow the bytes
+    info.CRC, info.compress_size = zlib.crc32(content), info.file_size
+    out.write(info.FileHeader(zip64=False))
+    out.write(content)
+    out.write(_SIZES.pack(b"PK\x07\x08", info.CRC, info.compress_size, info.file_size))
+    writer.filelist.append(info)
+    writer.NameToInfo[info.filename] = info
+    writer.start_dir = out.tell()
+
+
+def _check_size(member: Member, size: int) -> None:
+    if size != member.info.file_size:
         raise Conflict(
             f"It changed while it was zipped: {member.info.file_size:,} bytes were expected",
-            path=entry.path,
+            path=member.entry.path,
             hint="Download it again when nothing writes to it.",
         )
 
 
-def _read(member: _Member) -> Iterator[bytes]:
+def _read(member: Member) -> Iterator[bytes]:
     with member.store.open(member.entry.path) as pieces:
         yield from pieces
-
-
-def _link(entry: Entry) -> bytes:
-    return (entry.link or "").encode("utf-8", "surrogateescape")
-
-
-def _member(found: _Found) -> _Member:
-    store, entry, name, path = found
-    name = _readable(name)
-    info = zipfile.ZipInfo(name + "/" if entry.is_directory else name)
-    info.create_system = 3  # Unix: the upper half of external_attr is a mode
-    info.external_attr = _mode(entry, path) << 16
-    if entry.is_directory:
-        info.external_attr |= 0x10  # MS-DOS's directory flag
-    info.file_size = _size(entry)
-    if entry.modified is not None:
-        _set_time(info, entry.modified)
-    return _Member(store, entry, info)
-
-
-def _readable(name: str) -> str:
-    """Names that are not UTF-8 on disk cannot be told to an unpacker: show that with U+FFFD."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in name)
-    return name
-
-
-def _size(entry: Entry) -> int:
-    return len(_link(entry)) if entry.type == "symlink" else entry.size or 0
-
-
-def _mode(entry: Entry, path: str | None) -> int:
-    if entry.type == "symlink":
-        return stat.S_IFLNK | 0o777
-    try:
-        if path is not None:
-            # The sticky and set-ID bits are nobody's business on another machine.
-            mode = os.stat(path).st_mode  # noqa: PTH116
-            return stat.S_IFMT(mode) | (mode & 0o777)
-    except OSError:
-        # Gone since it was listed: reading it will say so.
-        return stat.S_IFREG | 0o644
-    return stat.S_IFDIR | 0o755 if entry.is_directory else stat.S_IFREG | 0o644
-
-
-def _set_time(info: zipfile.ZipInfo, modified: datetime) -> None:
-    local = time.localtime(modified.timestamp())[:6]
-    first, last = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
-    info.date_time = min(max(local, first), last)
-    seconds = _seconds(modified)
-    if seconds is not None:
-        info.extra = _UTC_TIME.pack(0x5455, 5, 1, seconds)
-
-
-def _seconds(modified: datetime | None) -> int | None:
-    """Seconds since 1970, where they fit into the field for them."""
-    if modified is None:
-        return None
-    seconds = int(modified.timestamp() // 1)
-    return seconds if -(2**31) <= seconds < 2**31 else None
-
-
-def _distinct(names: Iterable[str]) -> list[str]:
-    """Number names that come again, before the extension: ``a.txt``, ``a (2).txt``."""
-    names = list(names)
-    taken = set(names)
-    seen: set[str] = set()
-    result = []
-    for name in names:
-        chosen = name
-        if name in seen:
-            stem, dot, extension = name.rpartition(".")
-            if not stem:
-                stem, dot, extension = name, "", ""
-            number = 2
-            while (chosen := f"{stem} ({number}){dot}{extension}") in taken:
-                number += 1
-            taken.add(chosen)
-        seen.add(name)
-        result.append(chosen)
-    return result

@@ -1,0 +1,5 @@
+"""Files and directories as one zip, streamed."""
+
+from jupyter_storage.archives.archive import PIECE, Archive, ArchivePlan
+
+__all__ = ["PIECE", "Archive", "ArchivePlan"]
