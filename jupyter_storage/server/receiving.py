@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from copy import copy
 from typing import Any, Protocol, cast
 
 from tornado import web
@@ -118,6 +119,9 @@ class ReceivingHandler(StorageHandler):
         connection.set_max_body_size(MOST if streamed else MOST_JSON)
         if not streamed:
             return
+        # Tornado's pieces of 64 KiB take twice the processor time.
+        connection.params = copy(connection.params)
+        connection.params.chunk_size = connection.stream.read_chunk_size = PIECE
         try:
             self._receiver = Receiver(self.call, await self.open_sink())
             self.extension.receivers.add(self._receiver)

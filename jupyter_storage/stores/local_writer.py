@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import threading
@@ -11,18 +10,18 @@ from contextlib import suppress
 from datetime import datetime
 from io import RawIOBase
 from pathlib import Path
-from uuid import uuid4
 
 from jupyter_storage.errors import ChecksumMismatch, os_errors
-from jupyter_storage.paths import TEMPORARY_PREFIX
 from jupyter_storage.records import Entry
 from jupyter_storage.stores.store import CHUNK, Fill, Progress, Writer
+from jupyter_storage.stores.unnamed import (
+    give_name,
+    hidden_beside,
+    names_can_wait,
+    open_unnamed,
+)
 
-__all__ = ["LocalWriter", "hidden_beside"]
-
-_OPEN = "/proc/self/fd"
-
-_names_wait_on: dict[int, bool] = {}  # device → whether files there can be named last
+__all__ = ["LocalWriter", "write_new"]
 
 
 class LocalWriter(Writer):
@@ -56,8 +55,8 @@ class LocalWriter(Writer):
         self._look, self._key, self._path = look, key, path
         self._exclusive, self._modified = exclusive, modified
         self._hidden: Path | None = None
-        if _names_can_wait(path):
-            descriptor = _open_unnamed(path.parent)
+        if names_can_wait(path.parent):
+            descriptor = open_unnamed(path.parent)
         else:
             self._hidden = hidden_beside(path)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -145,14 +144,14 @@ class LocalWriter(Writer):
         if self._hidden is None:
             if self._exclusive or not os.path.lexists(self._path):
                 try:
-                    self._give_name(self._path)
+                    give_name(self._file.fileno(), self._path)
                     return
                 except FileExistsError:
                     if self._exclusive:
                         raise
             # A link never replaces anything, and a rename does.
             self._hidden = hidden_beside(self._path)
-            self._give_name(self._hidden)
+            give_name(self._file.fileno(), self._hidden)
         else:
             # Network disks may say only here that they are full.
             self._file.close()
@@ -161,52 +160,37 @@ class LocalWriter(Writer):
                 return
         self._hidden.replace(self._path)
 
-    def _give_name(self, path: Path) -> None:
-        _link_open(self._file.fileno(), path)
 
+def write_new(
+    path: Path, data: bytes | memoryview, modified: datetime | None
+) -> os.stat_result | None:
+    """Write a small file under a name that is free, with as few calls as that takes.
 
-def hidden_beside(path: Path) -> Path:
-    """Make up a hidden name in the directory of a file."""
-    return path.with_name(f"{TEMPORARY_PREFIX}{uuid4().hex}")
-
-
-def _names_can_wait(path: Path) -> bool:
-    """Whether a file can be written here before it has a name; tried out once a file system."""
-    device = path.parent.stat().st_dev
-    if device not in _names_wait_on:
-        try:
-            _names_wait_on[device] = _try_unnamed(path)
-        except OSError:
-            # No permission, or full: that says nothing about the file system.
-            return False
-    return _names_wait_on[device]
-
-
-def _try_unnamed(path: Path) -> bool:
-    if not hasattr(os, "O_TMPFILE") or not os.path.isdir(_OPEN):  # noqa: PTH112
-        return False
-    name = hidden_beside(path)
+    Returns
+    -------
+    os.stat_result or None
+        Of the file; None where nothing was done: the name is taken, the directory is missing, or
+        the file system cannot do it; a writer finds out which.
+    """
+    directory = os.path.dirname(path)  # noqa: PTH120  half the time of path.parent
     try:
-        descriptor = _open_unnamed(path.parent)
-        try:
-            _link_open(descriptor, name)
-        finally:
-            os.close(descriptor)
-        name.unlink()
-    except OSError as error:
-        if error.errno in {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS}:
-            raise
-        return False
-    return True
-
-
-def _open_unnamed(directory: Path) -> int:
-    return os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666)
-
-
-def _link_open(descriptor: int, path: Path) -> None:
-    # With a directory given, whatever it is, Python asks the kernel to follow the link.
-    os.link(f"{_OPEN}/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
+        if not names_can_wait(directory):
+            return None
+        descriptor = open_unnamed(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        if os.write(descriptor, data) != len(data):
+            return None
+        if modified is not None:
+            seconds = modified.timestamp()
+            os.utime(descriptor, (seconds, seconds))
+        give_name(descriptor, path)
+        return os.fstat(descriptor)
+    except FileExistsError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _link_exclusively(hidden: Path, path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from jupyter_storage.transfers.places import Place
 from jupyter_storage.uploads.conflicts import check_conflict
 
 __all__ = ["BatchFile", "write_batch"]
+
+_WRITING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +69,34 @@ def write_batch(
         In the order of the files; None for those that are there.
     """
 
-    def write(file: BatchFile) -> StorageError | None:
+    def write(file: BatchFile, place: Place | StorageError) -> StorageError | None:
+        if isinstance(place, StorageError):
+            return place
         try:
-            _write(file, resolve(file.path), conflict)
+            _write(file, place, conflict)
         except StorageError as error:
             return error
         return None
 
-    if not files or _is_local(files, resolve):
-        # Threads would only take the interpreter's lock from each other.
-        return [write(file) for file in files]
+    places = [_place(file.path, resolve) for file in files]
+    if all(_is_local(place) for place in places):
+        # Threads would only take the interpreter's lock from each other, and from whoever answers
+        # other requests.
+        with _WRITING:
+            return [write(file, place) for file, place in zip(files, places, strict=True)]
     with ThreadPoolExecutor(min(concurrency, len(files)), "jupyter-storage-batch") as pool:
-        return list(pool.map(write, files))
+        return list(pool.map(write, files, places))
 
 
-def _is_local(files: Iterable[BatchFile], resolve: Callable[[str], Place]) -> bool:
-    with suppress(StorageError):
-        return all(resolve(file.path).store.local_path("") is not None for file in files)
-    return False
+def _place(path: str, resolve: Callable[[str], Place]) -> Place | StorageError:
+    try:
+        return resolve(path)
+    except StorageError as error:
+        return error
+
+
+def _is_local(place: Place | StorageError) -> bool:
+    return isinstance(place, Place) and place.store.local_path("") is not None
 
 
 def _write(file: BatchFile, place: Place, conflict: ConflictPolicy) -> None:

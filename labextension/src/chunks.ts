@@ -1,3 +1,5 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 /**
  * The pieces of a large file as JupyterLab's own upload sends them.
  *
@@ -7,6 +9,8 @@
  * piece that is sent twice counts once.
  */
 export class ChunkCollector {
+  constructor(private readonly _trans: TranslationBundle) {}
+
   /**
    * Take a piece.
    *
@@ -22,7 +26,7 @@ export class ChunkCollector {
     }
     if (chunk < 1 || chunk > pieces.length + 1) {
       this._pieces.delete(path);
-      throw new Error(`A piece of ${path} is missing: upload it again.`);
+      throw new Error(this._trans.__('A piece of %1 is missing: upload it again.', path));
     }
     pieces.splice(chunk - 1, pieces.length, piece);
     this._pieces.set(path, pieces);

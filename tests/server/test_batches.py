@@ -106,6 +106,28 @@ async def test_a_body_that_is_no_batch_is_refused_whole(api, tier, body):
     assert list(tier.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"path": "shared:a", "size": 1},
+        {"path": "shared:a", "size": "1", "crc32": "00000000"},
+        {"path": "shared:a", "colour": "red"},
+        {"size": 1},
+    ],
+)
+async def test_a_long_list_is_checked_as_a_short_one_is(api, tier, wrong):
+    """It is looked at by another program first, which is quicker."""
+    refused = []
+    for count in (1, 2000):
+        files = [*({"path": f"shared:folder/{number}"} for number in range(count)), wrong]
+        body = json.dumps({"files": files}).encode() + b"\n"
+        response = await api("POST", "uploads/batch", body=body)
+        assert response.code == 400
+        refused.append(json.loads(response.body)["message"].replace(f"files.{count}", "files.N"))
+    assert refused[0] == refused[1]
+    assert list(tier.iterdir()) == []
+
+
 async def test_a_batch_is_bounded(api, tier):
     body = batch({"shared:a": bytes(LARGEST)})
     response = await api("POST", "uploads/batch", body=body)

@@ -150,3 +150,19 @@ def test_event_schemas_take_their_records(extension, jp_serverapp):
         jsonschema.validate(data, schema._schema)
         assert set(schema.properties) == fields(type(record))
         assert len(data.get("failures", ())) <= 20
+
+
+def test_no_description_is_cut_at_a_comma():
+    """In YAML's short form, what follows a comma is another word, with nothing in it."""
+
+    def empty(part, path):
+        if isinstance(part, dict):
+            for word, each in part.items():
+                if each is None:
+                    yield f"{path}/{word}"
+                yield from empty(each, f"{path}/{word}")
+        elif isinstance(part, list):
+            for number, each in enumerate(part):
+                yield from empty(each, f"{path}/{number}")
+
+    assert list(empty(document(), "")) == []

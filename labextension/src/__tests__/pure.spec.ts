@@ -1,6 +1,6 @@
 import type { JSONObject } from '@lumino/coreutils';
 
-import { nullTranslator } from './translator';
+import { nullTranslator as trans } from './translator';
 import { ChunkCollector, fromBase64, toBase64 } from '../chunks';
 import { decode, encode, kindOf } from '../contents';
 import { checksumHeader, crc32 } from '../crc32';
@@ -17,6 +17,7 @@ import {
   parentKey,
   parsePath
 } from '../paths';
+import { PieceReader } from '../uploads/pieces';
 import { crc32 as zlibCrc32 } from 'node:zlib';
 
 describe('crc32', () => {
@@ -24,10 +25,13 @@ describe('crc32', () => {
     expect(checksumHeader(new TextEncoder().encode('123456789'))).toBe('crc32 cbf43926');
   });
 
-  it('agrees with zlib for every length around the eight-byte steps, and in a subarray', () => {
+  it('agrees with zlib for every length around the steps, wherever it begins', () => {
     const bytes = new Uint8Array(5000).map((_, i) => (i * 7919) % 251);
-    for (let length = 0; length < 40; length++) {
-      expect(crc32(bytes.subarray(3, 3 + length))).toBe(zlibCrc32(bytes.subarray(3, 3 + length)));
+    for (let begin = 0; begin < 5; begin++) {
+      for (let length = 0; length < 70; length++) {
+        const part = bytes.subarray(begin, begin + length);
+        expect(crc32(part)).toBe(zlibCrc32(part));
+      }
     }
     expect(crc32(bytes)).toBe(zlibCrc32(bytes));
   });
@@ -96,11 +100,36 @@ describe('format', () => {
 
   it('never says that something happened in the future', () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
-    expect(formatAgo('2026-01-01T00:00:05Z', nullTranslator, now)).toBe('just now');
-    expect(formatAgo('2025-12-31T23:59:48Z', nullTranslator, now)).toBe('12 s ago');
-    expect(formatAgo('2025-12-31T23:57:30Z', nullTranslator, now)).toBe('2 min ago');
-    expect(formatAgo('2025-12-31T20:00:00Z', nullTranslator, now)).toBe('4 h ago');
-    expect(formatDuration(90, nullTranslator)).toBe('2 min');
+    expect(formatAgo('2026-01-01T00:00:05Z', trans, now)).toBe('just now');
+    expect(formatAgo('2025-12-31T23:59:48Z', trans, now)).toBe('12 s ago');
+    expect(formatAgo('2025-12-31T23:57:30Z', trans, now)).toBe('2 min ago');
+    expect(formatAgo('2025-12-31T20:00:00Z', trans, now)).toBe('4 h ago');
+    expect(formatDuration(90, trans)).toBe('2 min');
+  });
+});
+
+describe('pieces of an upload', () => {
+  const MEBIBYTE = 2 ** 20;
+
+  /** Sizes of some pieces after each of which something happens. */
+  async function sizes(happens: (reader: PieceReader) => void): Promise<number[]> {
+    const reader = new PieceReader(new Blob([new Uint8Array(16 * MEBIBYTE)]), MEBIBYTE);
+    const found = [];
+    for (let offset = 0, count = 0; count < 5; count++) {
+      const { body } = await reader.get(offset);
+      offset += body.size;
+      found.push(body.size / MEBIBYTE);
+      happens(reader);
+    }
+    return found;
+  }
+
+  it('are larger on a fast line, and smaller on a slow one or on one that breaks', async () => {
+    // The second one was read while the first was on its way.
+    expect(await sizes(reader => reader.arrived(50))).toEqual([1, 1, 2, 2, 2]);
+    expect(await sizes(reader => reader.arrived(1000))).toEqual([1, 1, 1, 1, 1]);
+    expect(await sizes(reader => reader.arrived(9000))).toEqual([1, 1, 0.5, 0.25, 0.25]);
+    expect(await sizes(reader => reader.shrink())).toEqual([1, 1, 0.5, 0.25, 0.25]);
   });
 });
 
@@ -108,14 +137,14 @@ describe('chunks', () => {
   const base64 = (text: string) => toBase64(new TextEncoder().encode(text));
 
   it('puts pieces together in order', async () => {
-    const chunks = new ChunkCollector();
+    const chunks = new ChunkCollector(trans);
     expect(chunks.add('f', 1, base64('one'))).toBeNull();
     expect(chunks.add('f', 2, base64('two'))).toBeNull();
     expect(await chunks.add('f', -1, base64('end'))!.text()).toBe('onetwoend');
   });
 
   it('counts a piece that is sent twice once, and begins anew with the first', async () => {
-    const chunks = new ChunkCollector();
+    const chunks = new ChunkCollector(trans);
     chunks.add('f', 1, base64('old'));
     chunks.add('f', 1, base64('one'));
     chunks.add('f', 2, base64('two'));
@@ -124,7 +153,7 @@ describe('chunks', () => {
   });
 
   it('refuses a file with a hole', () => {
-    const chunks = new ChunkCollector();
+    const chunks = new ChunkCollector(trans);
     chunks.add('f', 1, base64('one'));
     expect(() => chunks.add('f', 3, base64('three'))).toThrow('missing');
     expect(() => chunks.add('f', -1, base64('end'))).toThrow('missing');
@@ -141,16 +170,18 @@ describe('contents', () => {
 
   it('finds out text and bytes', () => {
     const kind = kindOf('a.bin', {});
-    expect(decode(buffer([0xc3, 0xbc]), kind)).toEqual({ content: 'ü', format: 'text' });
-    expect(decode(buffer([0xff, 0xfe]), kind).format).toBe('base64');
+    expect(decode(buffer([0xc3, 0xbc]), kind, trans)).toEqual({ content: 'ü', format: 'text' });
+    expect(decode(buffer([0xff, 0xfe]), kind, trans).format).toBe('base64');
   });
 
   it('refuses bytes that were asked for as text', () => {
-    expect(() => decode(buffer([0xff]), kindOf('a.txt', { format: 'text' }))).toThrow('UTF-8');
+    expect(() => decode(buffer([0xff]), kindOf('a.txt', { format: 'text' }), trans)).toThrow(
+      'UTF-8'
+    );
   });
 
   it('keeps a byte order mark', async () => {
-    const { content } = decode(buffer([0xef, 0xbb, 0xbf, 0x61]), kindOf('a.txt', {}));
+    const { content } = decode(buffer([0xef, 0xbb, 0xbf, 0x61]), kindOf('a.txt', {}), trans);
     const saved = await encode({ type: 'file', format: 'text', content }).arrayBuffer();
     expect([...new Uint8Array(saved)]).toEqual([0xef, 0xbb, 0xbf, 0x61]);
   });
@@ -209,13 +240,13 @@ describe('notebook', () => {
 
   it('reads back what it wrote, and writes the same again', () => {
     const text = serializeNotebook(notebook);
-    const read = parseNotebook(text);
+    const read = parseNotebook(text, trans);
     expect((read.cells as { source: string }[])[0].source).toBe('a\nb');
     expect(serializeNotebook(read)).toBe(text);
   });
 
   it('says what to do with another format', () => {
-    expect(() => parseNotebook('{"nbformat": 3, "worksheets": []}')).toThrow('nbconvert');
-    expect(() => parseNotebook('not json')).toThrow('text editor');
+    expect(() => parseNotebook('{"nbformat": 3, "worksheets": []}', trans)).toThrow('nbconvert');
+    expect(() => parseNotebook('not json', trans)).toThrow('text editor');
   });
 });

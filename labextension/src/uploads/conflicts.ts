@@ -1,5 +1,6 @@
 import type { Conflict, IEntry, IInTheWay } from '../records';
 import type { ITask, IUploadItem, IUploadTransport } from './items';
+import { modifiedOf } from './measuring';
 
 /** Targets that one request asks about. */
 const ASKED = 5000;
@@ -122,10 +123,11 @@ export class Conflicts {
 }
 
 /** Whether a file is there already: as large, and as old. */
-function isSame({ blob, modified }: IUploadItem, there: IEntry): boolean {
+function isSame(item: IUploadItem, there: IEntry): boolean {
+  const modified = modifiedOf(item);
   return (
     there.type === 'file' &&
-    there.size === blob?.size &&
+    there.size === item.blob?.size &&
     modified !== null &&
     there.modified !== null &&
     Math.abs(Date.parse(there.modified) - modified.getTime()) <= SAME_TIME

@@ -7,6 +7,7 @@ import { formatBytes, formatMoment } from '../format';
 import { directoryOf, nameOf } from '../paths';
 import type { IUpload } from '../records';
 import type { IAnswer, IQuestion } from './conflicts';
+import { modifiedOf } from './measuring';
 
 /** Ask what to do with a file that exists already. */
 export async function askConflict(
@@ -22,7 +23,7 @@ export async function askConflict(
         <dt>{trans.__('There:')}</dt>
         <dd>{describe(existing.size, existing.modified)}</dd>
         <dt>{trans.__('Yours:')}</dt>
-        <dd>{describe(item.blob?.size ?? null, item.modified?.toISOString() ?? null)}</dd>
+        <dd>{describe(item.blob?.size ?? null, modifiedOf(item)?.toISOString() ?? null)}</dd>
       </dl>
     </div>
   );

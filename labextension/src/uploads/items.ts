@@ -5,7 +5,6 @@ export interface IUploadItem {
   /** The target: `tier:key`. */
   path: string;
   blob: Blob | null;
-  modified: Date | null;
   /** Gives what opens the file again after a reload, where the browser has such a thing. */
   handle?: () => Promise<FileSystemFileHandle | null>;
 }

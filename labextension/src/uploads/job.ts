@@ -7,6 +7,7 @@ import { pack, readBatch } from './batches';
 import { type Ask, Conflicts } from './conflicts';
 import { Gate } from './gate';
 import type { ITask, IUploadItem, IUploadTransport } from './items';
+import { measure, modifiedOf } from './measuring';
 import { PieceReader } from './pieces';
 import { sampleOf } from './sample';
 
@@ -53,12 +54,7 @@ export class UploadJob {
     const { transport, ask, policy, delay, attempts } = this._options;
     this._conflicts = new Conflicts(transport, destination, ask, policy);
     this._gate = new Gate({ delay, attempts, changed: () => this.changed.emit() });
-    for (const item of items) {
-      if (item.blob) {
-        this.bytesTotal += item.blob.size;
-        this.filesTotal += 1;
-      }
-    }
+    this.filesTotal = items.filter(({ blob }) => blob).length;
   }
 
   readonly changed = new Signal<this, void>(this);
@@ -68,8 +64,9 @@ export class UploadJob {
   readonly failed: IUploadItem[] = [];
   /** IDs of its resumable uploads that are not published. */
   readonly uploads = new Set<string>();
+  /** 0 until all files were looked at. */
   bytesTotal = 0;
-  filesTotal = 0;
+  readonly filesTotal: number;
   filesDone = 0;
   filesSkipped = 0;
   /** What the server has, files that were skipped or failed included. */
@@ -94,6 +91,11 @@ export class UploadJob {
   /** Upload everything. Never rejects: what failed is in `failures`. */
   async run(): Promise<void> {
     this.enter('planning');
+    // Files are sent meanwhile.
+    const measured = measure(this.items, () => this._gate.cancelled).then(total => {
+      this.bytesTotal = total ?? 0;
+      this.changed.emit();
+    });
     try {
       const decision = await this._gate.persist(signal =>
         this._conflicts.decide(this.items, signal)
@@ -108,6 +110,7 @@ export class UploadJob {
         this.items.forEach(item => this.fail(item, error));
       }
     }
+    await measured;
     this._current.clear();
     const done = this.items.length - this.failed.length;
     this.enter(
@@ -148,13 +151,14 @@ export class UploadJob {
 
   private async send(tasks: ITask[]): Promise<void> {
     this.enter('running');
-    // Reversed, for to take from the end is cheap.
-    const units = pack(tasks, this._options.pieceSize).reverse();
+    const units = pack(tasks, this._options.pieceSize);
+    const asked: ITask[] = [];
     const work = async () => {
       let unit;
-      while (!this._gate.cancelled && (unit = units.pop())) {
+      const next = () => (asked.length > 0 ? [asked.pop()!] : units.next().value);
+      while (!this._gate.cancelled && (unit = next())) {
         const again = this.isLarge(unit[0]) ? await this.large(unit[0]) : await this.batch(unit);
-        units.push(...(await this.askAgain(again)).map(task => [task]));
+        asked.push(...(await this.askAgain(again)));
       }
     };
     await Promise.all(Array.from({ length: this._options.parallel }, work));
@@ -241,8 +245,9 @@ export class UploadJob {
 
   private async publish(task: ITask, blob: Blob, progress: IProgress): Promise<void> {
     const { transport, resumable } = this._options;
-    const { path, modified, policy } = task;
+    const { path, policy } = task;
     const sample = resumable ? await sampleOf(blob) : undefined;
+    const modified = modifiedOf(task);
     const beginning = { path, size: blob.size, modified, conflict: policy, sample };
     // Not cut off by a cancellation: what the server has begun could then not be taken back.
     const upload = await this._gate.persist(() => transport.begin(beginning));
@@ -287,9 +292,10 @@ export class UploadJob {
           }
           const { body, checksum } = await reader.get(offset);
           known = false;
+          const began = performance.now();
           offset = await transport.patch(upload.id, offset, body, checksum, signal);
           known = true;
-          reader.grow();
+          reader.arrived(performance.now() - began);
         },
         // After a cut the server knows best what arrived.
         () => {

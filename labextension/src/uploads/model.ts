@@ -44,7 +44,6 @@ export class UploadsModel {
     const items = withoutFull(dropped).map(({ path, file, handle }) => ({
       path: formatPath(tier, joinKeys(key, path)),
       blob: file,
-      modified: file ? new Date(file.lastModified) : null,
       handle
     }));
     if (items.length > 0) {
@@ -82,7 +81,7 @@ export class UploadsModel {
   async goOn(upload: IUpload, file: File): Promise<void> {
     const { tier, key } = parsePath(upload.path);
     const directory = formatPath(tier, key.includes('/') ? key.slice(0, key.lastIndexOf('/')) : '');
-    const item = { path: upload.path, blob: file, modified: new Date(file.lastModified) };
+    const item = { path: upload.path, blob: file };
     await this.run([item], directory, upload);
   }
 

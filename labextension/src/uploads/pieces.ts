@@ -1,8 +1,7 @@
 import { checksumHeader } from '../crc32';
 
 /** Some bytes of a file, as they are sent. */
-export interface IPiece {
-  /** A part of the file itself: the browser reads it from the disk as it sends it. */
+interface IPiece {
   body: Blob;
   checksum: string;
 }
@@ -10,18 +9,27 @@ export interface IPiece {
 /** Bytes of the smallest piece. */
 const SMALLEST = 256 * 1024;
 
+/** Milliseconds: who watches should see it move, and on a fast line each piece costs a while. */
+const SOON = 400;
+const LATE = 1500;
+
 /** Reads a file piece by piece; the next one is read and summed up while one is on its way. */
 export class PieceReader {
+  /** With the size of the first pieces; the largest ones have twice as much. */
   constructor(
     private readonly _blob: Blob,
-    private readonly _largest: number
+    private _size: number
   ) {
-    this._size = _largest;
+    this._largest = 2 * _size;
   }
 
-  /** A piece has arrived: the next ones may be larger again. */
-  grow(): void {
-    this._size = Math.min(this._largest, this._size * 2);
+  /** A piece has arrived: how long it took says how large the next ones are. */
+  arrived(milliseconds: number): void {
+    if (milliseconds < SOON) {
+      this._size = Math.min(this._largest, this._size * 2);
+    } else if (milliseconds > LATE) {
+      this.shrink();
+    }
   }
 
   /** A piece was cut off: where lines break often, small ones still come through. */
@@ -43,10 +51,12 @@ export class PieceReader {
   }
 
   private async _read(offset: number): Promise<IPiece> {
-    const body = this._blob.slice(offset, Math.min(offset + this._size, this._blob.size));
-    return { body, checksum: checksumHeader(new Uint8Array(await body.arrayBuffer())) };
+    const end = Math.min(offset + this._size, this._blob.size);
+    const bytes = new Uint8Array(await this._blob.slice(offset, end).arrayBuffer());
+    // What was summed up, and not that part of the file again, which would be read twice.
+    return { body: new Blob([bytes]), checksum: checksumHeader(bytes) };
   }
 
-  private _size: number;
+  private readonly _largest: number;
   private _ahead: { offset: number; piece: Promise<IPiece> } | null = null;
 }
