@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jupyter_storage.commands import rendering
@@ -96,7 +96,7 @@ def main(words: Sequence[str] | None = None) -> int:
     atexit.register(gc.freeze)
     if words[:1] == ["__complete"]:
         return _complete(words)
-    debug = "--debug" in words
+    debug = "--debug" in takewhile(lambda word: word != "--", words)
     _prepare(debug)
     status = 1
     try:

@@ -14,6 +14,7 @@ __all__ = [
     "ChecksumMismatch",
     "Conflict",
     "CredentialsMissing",
+    "HoldsMount",
     "InvalidPath",
     "InvalidRequest",
     "IsADirectory",
@@ -168,6 +169,12 @@ class Conflict(StorageError):
 
     status = 409
     default_hint = "Reload and try again."
+
+
+class HoldsMount(Conflict):
+    """A directory that was to be deleted or moved has storage mounted in it."""
+
+    default_hint = "Unmount it first: jupyter storage unmount."
 
 
 class NoSpace(StorageError):

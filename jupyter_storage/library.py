@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from jupyter_storage.errors import InvalidRequest, PartialFailure, Unsupported
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+    from jupyter_storage.records import TransferRecord
+    from jupyter_storage.storages.document import Document
 
 __all__ = ["Storage", "fs", "open", "path"]
 
@@ -166,17 +170,33 @@ class Storage:
         PartialFailure
             If not all could be done.
         """
-        from jupyter_storage.storages.document import Document, FileMount
-
-        mount = FileMount(str(target), None, self._declared, str(target))
         service = session.service()
         command = f"jupyter_storage.Storage({self._declared.name or self._declared.source})"
-        started = service.apply_document(Document(str(target), None, (mount,)), command=command)
-        record = service.wait(started.id)
-        if record.state != "done":
-            first = record.failures[0]
-            raise PartialFailure(first.message, path=first.path, hint=first.hint)
+        _finish(service.apply_document(self._document(target), command=command))
         return Path(target).expanduser().absolute()
+
+    @contextmanager
+    def attached(self, target: str | Path) -> Iterator[Path]:
+        """As :meth:`attach`, for a workload as long as the ``with`` block.
+
+        At its end the mount is taken away, and the storage deleted if it is not persistent, and
+        never was.
+
+        Parameters
+        ----------
+        target : str or Path
+
+        Yields
+        ------
+        Path
+            The directory.
+        """
+        service = session.service()
+        workload = service.workloads.coming(self._document(target))
+        try:
+            yield self.attach(target)
+        finally:
+            _finish(service.end_workload(workload))
 
     def detach(self, target: str | Path) -> None:
         """Take its mount away, after all that was written has arrived."""
@@ -189,6 +209,8 @@ class Storage:
         ------
         NotFound
             If it was not created here: buckets of others are never deleted.
+        PartialFailure
+            If it is mounted, or not all could be deleted.
         """
         if self._declared.name is None:
             raise InvalidRequest(
@@ -196,8 +218,17 @@ class Storage:
                 path=str(self._declared.source),
                 hint="Delete it with the service's own tools.",
             )
-        service = session.service()
-        record = service.wait(service.delete_storages([self._declared.name]).id)
-        if record.state != "done":
-            first = record.failures[0]
-            raise PartialFailure(first.message, path=first.path, hint=first.hint)
+        _finish(session.service().delete_storages([self._declared.name]))
+
+    def _document(self, target: str | Path) -> Document:
+        from jupyter_storage.storages.document import Document, FileMount
+
+        mount = FileMount(str(target), None, self._declared, str(target))
+        return Document(str(target), None, (mount,))
+
+
+def _finish(started: TransferRecord) -> None:
+    record = session.service().wait(started.id)
+    if record.state != "done":
+        first = record.failures[0]
+        raise PartialFailure(first.message, path=first.path, hint=first.hint)

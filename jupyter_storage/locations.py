@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from jupyter_storage.config import Settings
 from jupyter_storage.errors import InvalidPath, NotFound, Protected
 from jupyter_storage.paths import is_below, join, parse, split_uri
+from jupyter_storage.stores.mount_table import refuse_mounts
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.retrying import RetryingStore
 from jupyter_storage.stores.store import Store
@@ -17,7 +19,7 @@ from jupyter_storage.tiers import Tier, build_tiers
 from jupyter_storage.tiers.registry import options_for
 from jupyter_storage.transfers.places import Place
 
-__all__ = ["PRIVATE_PREFIX", "Locations"]
+__all__ = ["PRIVATE_PREFIX", "Locations", "Protection"]
 
 PRIVATE_PREFIX = ".jupyter_storage"
 """Directory of system data below the artifacts, for credentials that reach nothing else."""
@@ -135,6 +137,8 @@ class Locations:
             For system data without force.
         InvalidPath
             For the root of a tier or a bucket, which is never deleted.
+        HoldsMount
+            Where storage is mounted in a directory that goes.
         """
         if deletes and not place.key:
             raise InvalidPath(
@@ -142,15 +146,15 @@ class Locations:
                 path=place.label,
                 hint="Delete what is in it.",
             )
-        if force:
-            return
-        uri = _uri(place)
-        system = _canonical(self.settings.system_uri)
-        private = join(_canonical(self.settings.artifacts), PRIVATE_PREFIX)
-        if deletes and (is_below(system, uri) or is_below(private, uri)):
-            raise self._protected(place, "It holds system data: snapshots and shared tiers")
-        if is_below(uri, private) or (is_below(uri, system) and not self._in_a_tier(uri)):
-            raise self._protected(place, "This is system data: snapshots or a workload's tier")
+        local = place.store.local_path(place.key) if deletes else None
+        if local is not None:
+            refuse_mounts(local, place.key)
+        if not force:
+            self.protection().check(place, deletes=deletes)
+
+    def protection(self) -> Protection:
+        """What must not be changed, for the checks of one request."""
+        return Protection(self.settings, self.tiers)
 
     def system_below(self, place: Place) -> list[str]:
         """Give the names below a directory at which system data lies."""
@@ -162,17 +166,6 @@ class Locations:
             for found in (private, system)
             if found != uri and is_below(found, uri)
         ]
-
-    def _in_a_tier(self, uri: str) -> bool:
-        return any(is_below(uri, _canonical(tier.uri)) for tier in self.tiers.values())
-
-    def _protected(self, place: Place, what: str) -> Protected:
-        return Protected(
-            what,
-            path=place.path,
-            hint="Changing it loses snapshots or other workloads' files for good, and cannot be "
-            "undone. Use --force if you are sure.",
-        )
 
     def close(self) -> None:
         """Close every store that was opened."""
@@ -188,6 +181,62 @@ class Locations:
                 local = store.local_path("") is not None
                 self._stores[uri] = store if local else RetryingStore(store)
             return self._stores[uri]
+
+
+class Protection:
+    """System data, links in its path resolved once: good for one request, however many files.
+
+    Parameters
+    ----------
+    settings : Settings
+    tiers : mapping of str to Tier
+    """
+
+    def __init__(self, settings: Settings, tiers: Mapping[str, Tier]) -> None:
+        self._system = _canonical(settings.system_uri)
+        self._private = join(_canonical(settings.artifacts), PRIVATE_PREFIX)
+        self._tiers = tiers
+        self._directories: dict[str, str] = {}
+
+    def check(self, place: Place, *, deletes: bool = False) -> None:
+        """Refuse to change system data; see :meth:`Locations.guard`.
+
+        Raises
+        ------
+        Protected
+        """
+        uri = self._uri(place)
+        system, private = self._system, self._private
+        if deletes and (is_below(system, uri) or is_below(private, uri)):
+            raise _protected(place, "It holds system data: snapshots and shared tiers")
+        if is_below(uri, private) or (is_below(uri, system) and not self._in_a_tier(uri)):
+            raise _protected(place, "This is system data: snapshots or a workload's tier")
+
+    def _uri(self, place: Place) -> str:
+        """As :func:`_uri`; of many files in a directory, the directory is resolved once."""
+        root = place.store.local_path("")
+        if root is None or not place.key:
+            return _uri(place)
+        # Of strings, for paths of pathlib cost more than the look at the disk.
+        path = os.path.join(root, place.key)  # noqa: PTH118
+        if os.path.islink(path):  # noqa: PTH114
+            return _uri(place)
+        above, name = os.path.split(path)
+        if above not in self._directories:
+            self._directories[above] = os.path.realpath(above)
+        return f"file://{os.path.join(self._directories[above], name)}"  # noqa: PTH118
+
+    def _in_a_tier(self, uri: str) -> bool:
+        return any(is_below(uri, _canonical(tier.uri)) for tier in self._tiers.values())
+
+
+def _protected(place: Place, what: str) -> Protected:
+    return Protected(
+        what,
+        path=place.path,
+        hint="Changing it loses snapshots or other workloads' files for good, and cannot be "
+        "undone. Use --force if you are sure.",
+    )
 
 
 def _uri(place: Place) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -22,6 +23,7 @@ __all__ = [
     "basename",
     "clean_key",
     "contained",
+    "distinct",
     "is_below",
     "is_temporary",
     "join",
@@ -263,3 +265,24 @@ def parse(text: str, *, tiers: frozenset[str] | set[str], cwd: Path | None = Non
     # normpath, not resolve: '..' is fine in a local path, and links stay links.
     local = os.path.normpath((cwd or Path.cwd()) / Path(text).expanduser())
     return Address("file://", None, local.strip("/"), directory)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Number names that come again, before the extension: ``a.txt``, ``a (2).txt``."""
+    names = list(names)
+    taken = set(names)
+    seen: set[str] = set()
+    result = []
+    for name in names:
+        chosen = name
+        if name in seen:
+            stem, dot, extension = name.rpartition(".")
+            if not stem:
+                stem, dot, extension = name, "", ""
+            number = 2
+            while (chosen := f"{stem} ({number}){dot}{extension}") in taken:
+                number += 1
+            taken.add(chosen)
+        seen.add(name)
+        result.append(chosen)
+    return result

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from jupyter_storage.errors import (
     NotFound,
     Protected,
 )
+from jupyter_storage.records import ConflictPolicy
 from jupyter_storage.service import Service
 from jupyter_storage.tiers import registry
+from jupyter_storage.uploads import BatchFile
 
 
 @pytest.fixture
@@ -150,6 +153,22 @@ def test_a_link_to_system_data_does_not_go_round_the_protection(service):
     link.symlink_to(system)
     with pytest.raises(Protected):
         service.delete(str(link / "workspaces"), recursive=True)
+
+
+def test_a_batch_of_uploads_does_not_follow_links_to_system_data(service, tmp_path):
+    put(service, "artifacts:x")
+    system = Path(service.settings.system_uri.removeprefix("file://"))
+    (system / "precious").write_text("precious")
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "file").symlink_to(system / "precious")
+    (folder / "inner" / "directory").symlink_to(system)
+    names = ["file", "inner/directory/precious", "inner/directory/new", "inner/plain"]
+    files = [BatchFile(str(folder / name), b"x", zlib.crc32(b"x")) for name in names]
+    errors = service.write_batch(files, ConflictPolicy.OVERWRITE)
+    assert [type(error) for error in errors] == [Protected, Protected, Protected, type(None)]
+    assert sorted(path.name for path in system.iterdir()) == ["artifact_storage", "precious"]
+    assert (system / "precious").read_text() == "precious"
 
 
 def test_snapshots_inside_the_artifacts_are_protected(service):

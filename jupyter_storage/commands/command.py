@@ -102,6 +102,8 @@ class Command:
         What its positional arguments are.
     description : str
         More than the summary, for ``--help``.
+    runs : bool
+        Whether words after ``--`` are a program to run, ``arguments.program``.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Command:
     run: Callable[[argparse.Namespace, Context], Outcome]
     completes: str = ""
     description: str = ""
+    runs: bool = False
 
 
 def size(text: str) -> int:

@@ -25,6 +25,7 @@ _GROUPS = {
     "usage": ("usage", "advise"),
     "trash": ("trash list", "trash restore", "trash empty"),
     "sync": ("sync", "mirror"),
+    "checking": ("check",),
     "cleanup": ("cleanup",),
     "bench": ("bench",),
     "search": ("du", "find"),
@@ -68,6 +69,7 @@ NAMES = (
     "cp",
     "mv",
     "sync",
+    "check",
     "rm",
     "mkdir",
     "cat",
@@ -163,6 +165,9 @@ def parse(words: Sequence[str], *, program: str) -> Invocation:
     loaded = command(name)
     parser = parser_of(loaded, program)
     words_end = rest.index("--") if "--" in rest else len(rest)
+    ran = rest[words_end + 1 :] if loaded.runs else []
+    if loaded.runs:
+        rest = rest[:words_end]
     if {"-h", "--help"} & set(rest[:words_end]):
         # Reading intermixed, argparse would take the '%' of '%storage' for a format.
         parser.print_help()
@@ -170,6 +175,7 @@ def parse(words: Sequence[str], *, program: str) -> Invocation:
     # Options may stand anywhere, also between paths; unless '--' says that they end.
     read = parser.parse_args if "--" in rest else parser.parse_intermixed_args
     arguments = read(rest)
+    arguments.program = ran
     arguments.quiet = arguments.quiet or chosen.quiet
     arguments.debug = arguments.debug or chosen.debug
     return Invocation(loaded, arguments)

@@ -190,6 +190,8 @@ def summary(record: TransferRecord) -> str:
     """Say in one sentence what a transfer did."""
     did = _DID.get(record.operation, record.operation.capitalize())
     text = f"{did} {plural(record.files_done, 'file')}"
+    if record.operation == "check":
+        text = f"Found {plural(record.files_done, 'file')} the same"
     if record.bytes_done:
         text += f", {human_size(record.bytes_done)}"
     if record.started and record.finished:
@@ -200,7 +202,8 @@ def summary(record: TransferRecord) -> str:
     if record.files_deleted:
         text += f"; {record.files_deleted:,} deleted"
     if record.failure_count:
-        text += f"; {record.failure_count:,} failed"
+        text += f"; {record.failure_count:,} "
+        text += "not" if record.operation == "check" else "failed"
     return f"Cancelled. {text}" if record.state == "cancelled" else text
 
 

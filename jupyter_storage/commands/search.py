@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from jupyter_storage.commands.command import Command, Context, age, natural, size
+from jupyter_storage.commands.command import Command, Context, age, natural, positive, size
 from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
 from jupyter_storage.commands.rendering import Column
 from jupyter_storage.commands.results import Outcome, Record, Stream, Table
-from jupyter_storage.finding import directories_between, with_directories
+from jupyter_storage.commands.transfers import add_engine
+from jupyter_storage.finding import with_directories
 from jupyter_storage.records import Entry
 
 __all__ = ["COMMANDS"]
 
 _TYPES = {"f": "file", "d": "directory", "l": "symlink"}
-
-
-@dataclass(slots=True)
-class _Sum:
-    """What lies below one directory: files, and their bytes."""
-
-    path: str
-    files: int = 0
-    size: int = 0
 
 
 def _configure_du(parser: argparse.ArgumentParser) -> None:
@@ -34,24 +25,20 @@ def _configure_du(parser: argparse.ArgumentParser) -> None:
         "--depth", type=natural, default=1, metavar="N", help="levels to show; default: 1"
     )
     parser.add_argument("-s", "--summary", action="store_true", help="only the totals")
+    parser.add_argument(
+        "-j", "--jobs", type=positive, metavar="N", help="directories at the same time; default: 8"
+    )
+    add_engine(parser)
 
 
 def _du(arguments: argparse.Namespace, context: Context) -> Outcome:
-    service = context.service()
+    service = context.service(concurrency=arguments.jobs)
     depth = 0 if arguments.summary else arguments.depth
-    rows: list[_Sum] = []
-    for path in arguments.path:
-        top = service.stat(path)
-        total, sums = _Sum(top.path), dict[str, _Sum]()
-        for entry in service.walk(top.path, together=True) if top.is_directory else iter([top]):
-            above = directories_between(top.path, entry)[:depth]
-            for directory in above:
-                sums.setdefault(directory, _Sum(directory))
-            if not entry.is_directory:
-                for each in (total, *(sums[directory] for directory in above)):
-                    each.files += 1
-                    each.size += entry.size or 0
-        rows += [*sorted(sums.values(), key=lambda each: (-each.size, each.path)), total]
+    engine = arguments.engine or service.settings.engine
+    counters, sentence = service.counters(engine, arguments.path)
+    if sentence:
+        context.face.note(sentence)
+    rows = [row for path in arguments.path for row in service.sums(path, depth, counters)]
     columns = (Column("size", "size", "size"), Column("files", "files", "number"))
     return Outcome(Table([Record(row) for row in rows], (*columns, Column("path", "path"))))
 

@@ -20,7 +20,7 @@ from jupyter_storage.records import Failure, SyncChange
 from jupyter_storage.transfers.plan import SKIPPED
 from jupyter_storage.transfers.sync import SyncOptions
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "add_filters"]
 
 _NAMED = 5  # files that a question names
 _MARKS = {"copy": "+", "replace": "*", "move": ">", "delete": "-"}
@@ -56,6 +56,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checksum", action="store_true", help="compare contents, not times; reads much"
     )
+    add_filters(parser)
+    add_common(parser)
+    add_moving(parser)
+    add_engine(parser)
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what it is about."""
     parser.add_argument(
         "--include",
         action="append",
@@ -70,9 +78,6 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="GLOB",
         help="leave alone what matches, on both sides",
     )
-    add_common(parser)
-    add_moving(parser)
-    add_engine(parser)
 
 
 def _limit(text: str) -> tuple[int | None, float | None]:

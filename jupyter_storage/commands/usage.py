@@ -71,10 +71,19 @@ def _advise(arguments: argparse.Namespace, context: Context) -> Outcome:
     *sources, destination = arguments.paths
     plan = context.service().estimate(sources, destination, recursive=True)
     lines = [f"{plural(plan.files, 'file')}, {human_size(plan.bytes)}"]
+    if plan.cost is not None and plan.cost >= 0.01:
+        lines.append(
+            f"The cloud asks about ${plan.cost:,.2f} for it, and more for what leaves the cloud"
+        )
     lines += [f"{advice.message}. {advice.hint}" for advice in plan.advice]
     if not plan.advice:
         lines.append("Nothing speaks against it.")
-    fields = {"files": plan.files, "bytes": plan.bytes, "advice": list(plan.advice)}
+    fields = {
+        "files": plan.files,
+        "bytes": plan.bytes,
+        "cost": plan.cost,
+        "advice": list(plan.advice),
+    }
     return Outcome(Record(fields, text="\n".join(lines)))
 
 

@@ -6,10 +6,17 @@ hands it on to kernels, terminals and worker processes.
 """
 
 from jupyter_storage.config.options import JupyterStorage
-from jupyter_storage.config.resolution import check_tiers, key_part, load_config, resolve
+from jupyter_storage.config.resolution import (
+    DEFAULT_ROOT,
+    check_tiers,
+    key_part,
+    load_config,
+    resolve,
+)
 from jupyter_storage.config.settings import EngineName, Settings, WorkloadKind
 
 __all__ = [
+    "DEFAULT_ROOT",
     "EngineName",
     "JupyterStorage",
     "Settings",

@@ -96,7 +96,7 @@ class JupyterStorage(Configurable):
     engine = CaselessStrEnum(
         ["local", "ray", "auto"],
         default_value="local",
-        help="Where the commands cp and sync run: on this machine, over a Ray cluster, or over one "
+        help="Where cp, sync, check and du run: on this machine, over a Ray cluster, or over one "
         "where it is much ('auto').",
     ).tag(config=True)
     check_timeout = Float(

@@ -27,8 +27,10 @@ from jupyter_storage.config.settings import Settings
 from jupyter_storage.errors import InvalidRequest
 from jupyter_storage.paths import split_uri
 
-__all__ = ["check_tiers", "key_part", "load_config", "resolve"]
+__all__ = ["DEFAULT_ROOT", "check_tiers", "key_part", "load_config", "resolve"]
 
+# Below Jupyter's data directory.
+DEFAULT_ROOT = Path("storage/tiers")
 FIVE = ("local", "cluster", "user", "shared", "artifacts")
 _SECRET_OPTION = re.compile(r"(?i)(secret|token|password|key)(?!.*(_env|_file)$)")
 
@@ -154,7 +156,7 @@ def _convert(trait: object, text: str) -> Any:
 
 def _settings(options: JupyterStorage, project: Path, environ: Mapping[str, str]) -> Settings:
     chosen = bool(options.root)
-    root = Path(options.root).expanduser() if chosen else Path(jupyter_data_dir()) / "storage/tiers"
+    root = Path(options.root).expanduser() if chosen else Path(jupyter_data_dir()) / DEFAULT_ROOT
     root = root if root.is_absolute() else Path.cwd() / root
     bucket = _bucket(options, root)
     artifacts = options.artifacts.rstrip("/") or (

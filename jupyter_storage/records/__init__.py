@@ -32,7 +32,13 @@ if TYPE_CHECKING:
         SnapshotRecord,
         SnapshotStatus,
     )
-    from jupyter_storage.records.storages import ApplyPlan, ApplyStep, MountRecord, StorageRecord
+    from jupyter_storage.records.storages import (
+        ApplyPlan,
+        ApplyStep,
+        MountRecord,
+        NodeMountRecord,
+        StorageRecord,
+    )
     from jupyter_storage.records.tiers import TierRecord
     from jupyter_storage.records.transfers import (
         Bench,
@@ -72,6 +78,7 @@ __all__ = [
     "Finding",
     "InTheWay",
     "MountRecord",
+    "NodeMountRecord",
     "Page",
     "Plan",
     "Preview",
@@ -140,6 +147,7 @@ _MODULES = {
         "ApplyPlan",
         "ApplyStep",
         "MountRecord",
+        "NodeMountRecord",
         "StorageRecord",
     ),
     "tiers": ("TierRecord",),

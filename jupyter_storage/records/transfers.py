@@ -56,6 +56,8 @@ class Plan:
         How long it will take at the speed of the last transfer there; None without one.
     advice : tuple of Advice
         What speaks against it.
+    cost : float or None
+        What the cloud will ask for it, in US dollars, about; None where no cloud is involved.
     """
 
     files: int
@@ -65,6 +67,7 @@ class Plan:
     failures: tuple[Failure, ...] = ()
     seconds: float | None = None
     advice: tuple[Advice, ...] = ()
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class TransferRecord:
 
     Attributes
     ----------
-    operation : {'copy', 'move', 'delete', 'upload', 'sync'}
+    operation : {'copy', 'move', 'delete', 'upload', 'sync', 'check'}
     state : str
         ``partial`` means that it ended with failures and did the rest.
     bytes_total, files_total : int or None

@@ -93,7 +93,7 @@ class Files(Base):
         place = self._locations.place(path)
         store, key = place.store, place.key
         with place.naming():
-            if together and store.local_path("") is None:
+            if together:
                 from jupyter_storage.transfers.walking import walk_together
 
                 entries = walk_together(store, key, concurrency=self.settings.concurrency)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +16,8 @@ from jupyter_storage.service.adding import Adding
 from jupyter_storage.service.base import Listener
 from jupyter_storage.service.experiments import Experiments
 from jupyter_storage.service.files import Files, relabel
+from jupyter_storage.service.nodes import NodeMounts
 from jupyter_storage.service.snapshots import Snapshots
-from jupyter_storage.service.storages import Storages
 from jupyter_storage.tiers import Health
 from jupyter_storage.transfers.places import Place
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 
-class Service(Files, Experiments, Snapshots, Storages, Adding):
+class Service(Files, Experiments, Snapshots, NodeMounts, Adding):
     """Everything that a face can ask for.
 
     All methods block and may be called from several threads; each raises a
@@ -137,9 +137,8 @@ class Service(Files, Experiments, Snapshots, Storages, Adding):
         """Write many small files; see :func:`jupyter_storage.uploads.write_batch`."""
         from jupyter_storage.uploads import write_batch
 
-        errors = write_batch(
-            files, self._upload_target, conflict, concurrency=self.settings.concurrency
-        )
+        resolve = self._upload_targets()
+        errors = write_batch(files, resolve, conflict, concurrency=self.settings.concurrency)
         written = [file.path for file, error in zip(files, errors, strict=True) if error is None]
         places = [self._locations.place(path) for path in written]
         for place in {place.at(parent(place.key)) for place in places}:
@@ -150,7 +149,7 @@ class Service(Files, Experiments, Snapshots, Storages, Adding):
         """Say which targets of an upload into a directory exist."""
         from jupyter_storage.uploads import find_in_the_way
 
-        return find_in_the_way(self._locations.place(directory), paths, self._upload_target)
+        return find_in_the_way(self._locations.place(directory), paths, self._upload_targets())
 
     def archive(self, paths: Sequence[str], *, name: str | None = None) -> Archive:
         """Zip files and directories as a stream.
@@ -189,9 +188,18 @@ class Service(Files, Experiments, Snapshots, Storages, Adding):
         self._locations.close()
 
     def _upload_target(self, path: str) -> Place:
-        place = self._locations.place(path)
-        self._locations.guard(place, force=False)
-        return place
+        return self._upload_targets()(path)
+
+    def _upload_targets(self) -> Callable[[str], Place]:
+        """Give what says where the files of one request land, or why one may not be written."""
+        protection = self._locations.protection()
+
+        def resolve(path: str) -> Place:
+            place = self._locations.place(path)
+            protection.check(place)
+            return place
+
+        return resolve
 
     def _is_below_root(self, path: Path) -> bool:
         return self.settings.root in path.parents

@@ -171,6 +171,46 @@ class Transfers(Distribution):
         place, target, options = self._sync_ends(source, destination, options, force=force)
         return changes(place, target, options, threading.Event())
 
+    def check(
+        self,
+        source: str,
+        destination: str,
+        options: SyncOptions,
+        *,
+        one_way: bool = False,
+        crew: Crew | None = None,
+    ) -> TransferRecord:
+        """Start to compare two directories by content; what differs is a failure of the record.
+
+        Parameters
+        ----------
+        source, destination : str
+        options : SyncOptions
+            What is compared.
+        one_way : bool
+            Whether the destination may have more.
+        crew : Crew, optional
+            From :meth:`crew`, for the same paths.
+        """
+        from jupyter_storage.transfers.checking import check
+
+        place, target = self._locations.place(source), self._locations.place(destination)
+        options = replace(options, kept=self._locations.system_below(target))
+
+        def work(meter: Meter, cancel: threading.Event) -> None:
+            check(
+                place,
+                target,
+                options,
+                one_way=one_way,
+                concurrency=self.settings.concurrency,
+                meter=meter,
+                cancel=cancel,
+                crew=crew,
+            )
+
+        return self._jobs.start("check", [source], destination, work)
+
     def _sync_ends(
         self, source: str, destination: str, options: SyncOptions, *, force: bool
     ) -> tuple[Place, Place, SyncOptions]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -80,6 +81,7 @@ class UsageOf(Removal):
             plan,
             seconds=self._seconds(plan, target),
             advice=tuple(self._advice(cargo, sources, target)),
+            cost=self._cost(plan, sources, target),
         )
 
     def _advice(self, cargo: Cargo, sources: Sequence[Place], target: Place) -> list[Advice]:
@@ -93,6 +95,20 @@ class UsageOf(Removal):
             directory=target.store.local_path("") is not None,
             regions={label: region for label, region in ends.items() if region},
         )
+
+    def _cost(self, plan: Plan, sources: Sequence[Place], target: Place) -> float | None:
+        from jupyter_storage.costs import estimate_cost, is_billed
+
+        def billed(place: Place) -> bool:
+            uri = place.store.uri
+            return is_billed(uri, options_for(uri, self.settings), os.environ)
+
+        reads, writes = any(map(billed, sources)), billed(target)
+        if not reads and not writes:
+            return None
+        regions = {self._region(place) for place in (*sources, target)} - {""}
+        crosses = len(regions) > 1
+        return estimate_cost(plan.files, plan.bytes, reads=reads, writes=writes, crosses=crosses)
 
     def _region(self, place: Place) -> str:
         if place.store.local_path("") is not None:

@@ -10,11 +10,10 @@ import shutil
 import stat
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timezone
-from io import RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from jupyter_storage.errors import (
@@ -27,15 +26,21 @@ from jupyter_storage.errors import (
     StorageError,
     os_errors,
 )
-from jupyter_storage.paths import (
-    contained,
-    is_below,
-    join,
-)
+from jupyter_storage.paths import contained, is_below, join
 from jupyter_storage.records import Entry, Page, Usage
-from jupyter_storage.stores.local_listing import LargeDirectories, children, describe
-from jupyter_storage.stores.local_writer import LocalWriter, hidden_beside
+from jupyter_storage.stores.local_listing import (
+    LargeDirectories,
+    children,
+    describe,
+    describe_unseen,
+    name_of,
+    nearest,
+)
+from jupyter_storage.stores.local_reader import open_file, pieces, read_whole
+from jupyter_storage.stores.local_writer import LocalWriter, write_new
+from jupyter_storage.stores.mount_table import refuse_mounts
 from jupyter_storage.stores.store import CHUNK, Progress, Store, Writer
+from jupyter_storage.stores.unnamed import hidden_beside
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -74,8 +79,8 @@ class LocalStore(Store):
         with os_errors(key):
             status = self._path(key).lstat()
         return {
-            "owner": _name_of(pwd.getpwuid, status.st_uid),
-            "group": _name_of(grp.getgrgid, status.st_gid),
+            "owner": name_of(pwd.getpwuid, status.st_uid),
+            "group": name_of(grp.getgrgid, status.st_gid),
             "permissions": stat.filemode(status.st_mode),
         }
 
@@ -91,10 +96,13 @@ class LocalStore(Store):
             chosen = names[start : start + limit]
             entries, directory = [], str(path)
             for name in chosen:
-                # Somebody may delete a file between the listing and the look at it.
-                with suppress(FileNotFoundError):
-                    child = f"{directory}/{name}"  # a Path costs as much as the look
+                child = f"{directory}/{name}"  # a Path costs as much as the look
+                try:
                     entries.append(self._entry(join(key, name), child, os.lstat(child)))
+                except FileNotFoundError:
+                    continue  # somebody deleted it since the listing
+                except OSError:
+                    entries.append(describe_unseen(join(key, name), directory))
             more = start + limit < len(names)
             return Page(tuple(entries), chosen[-1] if more else None)
 
@@ -133,17 +141,18 @@ class LocalStore(Store):
         self, key: str, *, offset: int = 0, length: int | None = None
     ) -> Iterator[Iterator[bytes]]:
         with os_errors(key):
-            path = self._followed(key)
-            # O_NONBLOCK: opening a named pipe must not wait for its other end.
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor, size = self._opened(key)
             with os.fdopen(descriptor, "rb", buffering=0) as file:
-                mode = os.fstat(descriptor).st_mode
-                if stat.S_ISDIR(mode):
-                    raise IsADirectory("It is a directory", path=key)
-                if not stat.S_ISREG(mode):
-                    raise InvalidRequest("It is a device or a pipe, not a file", path=key)
-                file.seek(offset)
-                yield _pieces(file, length)
+                if offset:
+                    file.seek(offset)
+                yield pieces(file, length, size - offset)
+
+    def read(self, key: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        with os_errors(key):
+            descriptor, size = self._opened(key)
+            if offset:
+                os.lseek(descriptor, offset, os.SEEK_SET)
+            return read_whole(descriptor, length, size - offset)
 
     def create(
         self,
@@ -163,6 +172,20 @@ class LocalStore(Store):
             if size is not None and size > CHUNK:  # for less, the write itself says so in time
                 _check_space(path.parent, size, key)
             return LocalWriter(self.stat, key, path, exclusive=exclusive, modified=modified)
+
+    def write(
+        self,
+        key: str,
+        data: bytes | memoryview,
+        *,
+        exclusive: bool = False,
+        modified: datetime | None = None,
+    ) -> Entry:
+        with os_errors(key):
+            status = write_new(self._path(key), data, modified) if key else None
+        if status is not None:
+            return describe(key, "file", status)
+        return super().write(key, data, exclusive=exclusive, modified=modified)
 
     def write_link(self, key: str, target: str, *, exclusive: bool = False) -> Entry:
         """Make a symbolic link, replacing what is there unless ``exclusive``."""
@@ -209,6 +232,7 @@ class LocalStore(Store):
             if path.is_symlink() or not path.is_dir():
                 path.lstat()
                 raise NotADirectory("It is not a directory", path=key)
+            refuse_mounts(path, key)
             files = 0
             for directory, _, _ in os.walk(path, topdown=False):
                 with os.scandir(directory) as scan:
@@ -270,6 +294,8 @@ class LocalStore(Store):
                 # rename(2) refuses a directory onto a file by itself; say it in our words.
                 if os.path.lexists(target):
                     raise AlreadyExists("It exists already", path=to)
+                with os_errors(key):
+                    refuse_mounts(source, key)
                 source.rename(target)
             elif not exclusive:
                 source.replace(target)
@@ -295,13 +321,13 @@ class LocalStore(Store):
 
     def usage(self) -> Usage:
         with os_errors(""):
-            disk = shutil.disk_usage(_nearest(self.root))
+            disk = shutil.disk_usage(nearest(self.root))
             return Usage(disk.used, disk.free, disk.total)
 
     def check(self) -> None:
         with os_errors(str(self.root)):
-            nearest = _nearest(self.root)
-            if not nearest.is_dir():
+            there = nearest(self.root)
+            if not there.is_dir():
                 raise NotADirectory(
                     "It is a file, not a directory",
                     path=str(self.root),
@@ -310,7 +336,7 @@ class LocalStore(Store):
             if self.root.exists():
                 with os.scandir(self.root) as scan:
                     next(scan, None)
-            elif not os.access(nearest, os.W_OK | os.X_OK):
+            elif not os.access(there, os.W_OK | os.X_OK):
                 raise NotFound(
                     "The directory does not exist and cannot be made",
                     path=str(self.root),
@@ -319,6 +345,16 @@ class LocalStore(Store):
 
     def _path(self, key: str) -> Path:
         return contained(self.root, key)
+
+    def _opened(self, key: str) -> tuple[int, int]:
+        """Open a file for reading: its descriptor, and its size."""
+        try:
+            # Most are no links, and are opened by one call, without a look at them before.
+            return open_file(self._path(key), key, follow=False)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+        return open_file(self._followed(key), key)
 
     def _followed(self, key: str) -> Path:
         """As ``_path``, but a link at the end is followed, and may not lead out."""
@@ -339,14 +375,6 @@ class LocalStore(Store):
         return describe(key, kind, status, link)
 
 
-def _name_of(look_up: Callable[[int], Any], number: int) -> str:
-    try:
-        return str(look_up(number)[0])
-    except KeyError:
-        # Somebody of another machine that shares the disk.
-        return str(number)
-
-
 def _relative(path: Path, root: Path, key: str) -> str:
     if path != root and root not in path.parents:
         raise NotFound(
@@ -355,17 +383,6 @@ def _relative(path: Path, root: Path, key: str) -> str:
             hint="Use the path that the link points to.",
         )
     return "" if path == root else path.relative_to(root).as_posix()
-
-
-def _pieces(file: RawIOBase, length: int | None) -> Iterator[bytes]:
-    left = length
-    while left is None or left > 0:
-        piece = file.read(CHUNK if left is None else min(CHUNK, left))
-        if not piece:
-            return
-        yield piece
-        if left is not None:
-            left -= len(piece)
 
 
 def _check_space(directory: Path, size: int, key: str) -> None:
@@ -386,10 +403,3 @@ def _make_directories(path: Path, root: Path) -> None:
             "Part of the path is a file, not a directory",
             path=path.relative_to(root).as_posix() if root in path.parents else str(path),
         ) from error
-
-
-def _nearest(path: Path) -> Path:
-    """The path itself or the nearest one above that exists."""
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path

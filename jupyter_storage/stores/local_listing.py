@@ -8,15 +8,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jupyter_storage.errors import StorageError, os_errors
 from jupyter_storage.paths import basename, is_temporary
 from jupyter_storage.records import Entry
 
-__all__ = ["LargeDirectories", "children", "describe"]
+__all__ = ["LargeDirectories", "children", "describe", "describe_unseen", "name_of", "nearest"]
 
 _LARGE = 2_000  # names; sorting fewer again is cheaper than remembering
 _KEPT = 4  # large directories
@@ -49,6 +50,9 @@ def children(
             link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else None
         except FileNotFoundError:
             continue  # somebody deleted it since the listing
+        except OSError:
+            yield describe_unseen(prefix + name, directory)
+            continue
         modified = datetime.fromtimestamp(status.st_mtime, timezone.utc)
         if stat.S_ISREG(status.st_mode):
             yield Entry(prefix + name, name, "file", status.st_size, modified)
@@ -68,6 +72,35 @@ def describe(
     modified = datetime.fromtimestamp(status.st_mtime, timezone.utc)
     size = status.st_size if kind == "file" else None
     return Entry(key, basename(key), kind, size, modified, link=link)
+
+
+def describe_unseen(key: str, directory: str) -> Entry:
+    """Describe what cannot be looked at (a dead mount, a failing disk) by what is above it.
+
+    It is shown all the same, and keeps nobody from what lies beside it; whoever opens it is told.
+    """
+    name = basename(key)
+    kind: Literal["directory", "file"] = "file"
+    with suppress(OSError), os.scandir(directory) as scan:
+        if any(child.name == name and child.is_dir() for child in scan):
+            kind = "directory"
+    return Entry(key, name, kind)
+
+
+def name_of(look_up: Callable[[int], Any], number: int) -> str:
+    """The name of a user or a group, by its number."""
+    try:
+        return str(look_up(number)[0])
+    except KeyError:
+        # Somebody of another machine that shares the disk.
+        return str(number)
+
+
+def nearest(path: Path) -> Path:
+    """The path itself or the nearest one above that exists."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
 
 
 class LargeDirectories:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_storage.config import Settings
+from jupyter_storage.config import DEFAULT_ROOT, Settings
 from jupyter_storage.paths import split_uri
 from jupyter_storage.tiers.tier import Tier
 
@@ -143,14 +144,20 @@ def _default(name: str, settings: Settings) -> Tier:
     if settings.root_chosen:
         return replace(tier, uri=backing.as_uri(), path=backing)
     alias = MOUNT_POINT / f"{name}_storage"
-    if alias.is_dir():
-        # Either the platform mounted it, or it is our own link. A link of ours that leads to
-        # another workload's directory is not ours to use.
-        target = alias.resolve()
-        foreign = target != backing.resolve() and settings.root.resolve() in target.parents
-        path = backing if foreign else alias
-        return replace(tier, uri=path.as_uri(), path=path)
+    target = Path(os.path.realpath(alias))
+    if target != backing.resolve() and _is_below_a_root(target, settings):
+        # Another workload's link, or another person's: what it leads to is not ours to use.
+        return replace(tier, uri=backing.as_uri(), path=backing)
+    if os.path.isdir(alias):  # noqa: PTH112 (it raises nothing)
+        # The platform mounted it, or it is our own link.
+        return replace(tier, uri=alias.as_uri(), path=alias)
     return replace(tier, uri=backing.as_uri(), path=backing, alias=alias)
+
+
+def _is_below_a_root(target: Path, settings: Settings) -> bool:
+    # The roots of others are recognised by the name that a root has where nobody chose one.
+    elsewhere = any(parent.match(str(DEFAULT_ROOT)) for parent in target.parents)
+    return elsewhere or settings.root.resolve() in target.parents
 
 
 def _configured(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_storage.errors import NotFound, StorageError
 from jupyter_storage.paths import is_below, join
 from jupyter_storage.records import Entry, Failure
 from jupyter_storage.stores.local import LocalStore
+from jupyter_storage.stores.mount_table import mounted_in
 from jupyter_storage.transfers.buffers import ahead, batches
 from jupyter_storage.transfers.pairs import Pair, pairs
 from jupyter_storage.transfers.places import Place, failure
@@ -77,6 +80,8 @@ class Comparison:
         # A directory keeps the time that a file is given, so that another time is another file.
         # A bucket says when the file came: later than the source was modified, if it is the same.
         self.keeps_times = target.store.local_path("") is not None
+        # What somebody has mounted at the target is no copy of anything in the source.
+        self._mounted = _mounted_below(target)
         self._unlisted: list[StorageError] = []
         self.unchanged = self.sources = self.targets = 0
         self.complete = True
@@ -108,6 +113,8 @@ class Comparison:
 
     def _decided(self, pair: Pair) -> Iterator[Step | Surplus | Failure]:
         source, target = pair.source, pair.target
+        if source is None and any(is_below(pair.name, name) for name in self._mounted):
+            return
         if target is not None and not target.is_directory:
             self.targets += 1
         if source is None:
@@ -191,3 +198,11 @@ class Comparison:
 
 def _is_new_directory(pair: Pair) -> bool:
     return pair.source is not None and pair.source.is_directory and pair.target is None
+
+
+def _mounted_below(target: Place) -> list[str]:
+    local = target.store.local_path(target.key)
+    if local is None:
+        return []
+    real = Path(os.path.realpath(local))
+    return [each.relative_to(real).as_posix() for each in mounted_in(real) if each != real]

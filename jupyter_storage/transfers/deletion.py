@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from jupyter_storage.errors import IsADirectory, NotFound, StorageError
+from jupyter_storage.errors import HoldsMount, IsADirectory, NotFound, StorageError
 from jupyter_storage.records import Entry
 from jupyter_storage.transfers.buffers import run
 from jupyter_storage.transfers.places import Place, failure
@@ -65,6 +65,8 @@ def delete(
                 else:
                     try:
                         place.store.delete_directory(place.key, progress=count)
+                    except HoldsMount:
+                        raise
                     except StorageError:
                         check_cancelled(cancel)
                         _delete_one_by_one(place, meter, cancel, concurrency, pause)

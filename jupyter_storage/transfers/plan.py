@@ -30,7 +30,7 @@ __all__ = [
     "plan",
 ]
 
-Action = Literal["copy", "link", "directory", "skip", "compare", "move"]
+Action = Literal["copy", "link", "directory", "skip", "compare", "move", "check"]
 
 SKIPPED = "Skipped"
 """Kind of a :class:`Failure` that is listed but makes no transfer fail."""
@@ -50,9 +50,9 @@ class Step:
     source_key, target_key : str
     entry : Entry
         The source as it was listed.
-    action : {'copy', 'link', 'directory', 'skip', 'compare', 'move'}
+    action : {'copy', 'link', 'directory', 'skip', 'compare', 'move', 'check'}
         ``compare``: copy it if its content is another one. ``move``: the target has it under
-        another name.
+        another name. ``check``: say whether its content is another one.
     replaces : Entry or None
         What is at the target now, where it is known.
     origin : str or None
@@ -248,7 +248,12 @@ def _known(
 
 
 def is_newer(entry: Entry, there: Entry) -> bool:
-    """Whether an entry was modified after another; so too where nobody knows."""
+    """Whether an entry was modified after another; so too where nobody knows.
+
+    Links that lead to one place are the same.
+    """
+    if entry.link is not None and entry.link == there.link:
+        return False
     if entry.modified is None or there.modified is None:
         return True
     return entry.modified - there.modified > _SAME_TIME

@@ -26,7 +26,7 @@ from jupyter_storage.transfers.progress import Meter
 from jupyter_storage.transfers.streams import check_cancelled, tried
 from jupyter_storage.transfers.tasks import HELD, Task, Transfer, going_on, threads_for
 
-__all__ = ["SyncOptions", "changes", "synchronize"]
+__all__ = ["SyncOptions", "changes", "compared", "synchronize"]
 
 _TOLD = 1000  # unchanged files after which the meter hears of them
 _TOGETHER = 1000  # files that one request deletes
@@ -80,7 +80,7 @@ def changes(
     InvalidRequest, NotFound
         As :func:`synchronize`.
     """
-    comparison = _compared(source, target, options, cancel)
+    comparison = compared(source, target, options, cancel)
     for found in _found(comparison, options, cancel):
         if isinstance(found, Failure):
             yield found
@@ -157,7 +157,7 @@ def synchronize(
         bandwidth=bandwidth,
     )
     with going_on(transfer), TemporaryFile("w+", encoding="ascii") as file:
-        comparison = _compared(source, target, options, cancel)
+        comparison = compared(source, target, options, cancel)
         meter.run()
         surplus = _Surplus(target, file)
 
@@ -191,9 +191,16 @@ def synchronize(
                 meter.fail(refusal)
 
 
-def _compared(
+def compared(
     source: Place, target: Place, options: SyncOptions, cancel: threading.Event
 ) -> Comparison:
+    """Begin to compare two directories.
+
+    Raises
+    ------
+    InvalidRequest, NotFound
+        As :func:`synchronize`.
+    """
     with source.naming():
         if not source.store.stat(source.key).is_directory:
             raise InvalidRequest(

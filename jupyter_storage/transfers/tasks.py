@@ -121,6 +121,11 @@ class Transfer:
             _make_directory(source, target)
             return
         meter.begin(source.path)
+        if step.action == "check":
+            verify(source, target, self.cancel)
+            meter.add(step.entry.size or 0)
+            meter.done()
+            return
         if step.action == "compare":
             if have_one_content(source, target, self.cancel):
                 if self.move:

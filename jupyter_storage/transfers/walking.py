@@ -22,7 +22,7 @@ def walk_together(store: Store, key: str, *, concurrency: int) -> Iterator[Entry
     """Yield what :meth:`Store.walk` yields, in its order, and the directories of one level.
 
     One listing takes page after page. Where a directory holds a few others, these are listed side
-    by side; where it holds very many, page after page is less work.
+    by side; where it holds very many, page after page is less work, and where it is local, too.
 
     Parameters
     ----------
@@ -31,6 +31,9 @@ def walk_together(store: Store, key: str, *, concurrency: int) -> Iterator[Entry
     concurrency : int
         Directories that are listed at the same time.
     """
+    if store.local_path("") is not None:
+        yield from store.walk(key)
+        return
     page = store.list(key)
     directories = [entry for entry in page.entries if entry.is_directory]
     if page.cursor is not None or not 1 <= len(directories) <= _MANY:

@@ -18,8 +18,8 @@ from jupyter_storage.errors import (
     NotFound,
     StorageError,
 )
-from jupyter_storage.stores import local_writer
 from jupyter_storage.stores.local import LocalStore
+from jupyter_storage.stores.unnamed import names_can_wait
 
 
 @pytest.fixture
@@ -149,7 +149,6 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
 import resource, signal, os
 from pathlib import Path
 from jupyter_storage.errors import NoSpace
-from jupyter_storage.stores import local_writer
 from jupyter_storage.stores.local import LocalStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
@@ -178,7 +177,6 @@ import os
 import signal
 from pathlib import Path
 from jupyter_storage.errors import AccessDenied
-from jupyter_storage.stores import local_writer
 from jupyter_storage.stores.local import LocalStore
 store = LocalStore(Path({str(tmp_path / "root")!r}))
 store.write("d/file", b"x")
@@ -229,7 +227,6 @@ def test_a_killed_writer_leaves_nothing(store, root):
     script = f"""
 import os, signal
 from pathlib import Path
-from jupyter_storage.stores import local_writer
 from jupyter_storage.stores.local import LocalStore
 
 for exclusive in (True, False):
@@ -238,7 +235,7 @@ for exclusive in (True, False):
 os.kill(os.getpid(), signal.SIGKILL)
 """
     store.write("before", b"x")
-    if not local_writer._names_can_wait(root / "before"):
+    if not names_can_wait(root):
         pytest.skip("this file system wants names at once")
     done = subprocess.run([sys.executable, "-c", script], check=False)
     assert done.returncode == -signal.SIGKILL

@@ -14,10 +14,10 @@ from jupyter_storage.stores.local import LocalStore
 from jupyter_storage.stores.opening import ENTRY_POINTS, open_store
 
 
-def test_a_directory_is_opened_without_any_cloud_library():
+def test_a_directory_is_opened_without_any_cloud_library(tmp_path):
     code = (
         "import sys; from jupyter_storage.stores.opening import open_store;"
-        "open_store('file:///tmp').list('');"
+        f"open_store({tmp_path.as_uri()!r}).list('');"
         "print([m for m in ('s3fs','gcsfs','botocore','aiohttp','fsspec') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -28,7 +28,7 @@ class TestLocalWithHiddenNames(StoreSuite):
 
     @pytest.fixture
     def store(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(local_writer, "_names_can_wait", lambda path: False)
+        monkeypatch.setattr(local_writer, "names_can_wait", lambda directory: False)
         return open_store((tmp_path / "root").as_uri())
 
 

@@ -14,6 +14,15 @@ def settings(tmp_path, **environ):
     return resolve(environ=named, project=tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def mount_point(tmp_path, monkeypatch):
+    """What lies in this machine's own /mnt decides nothing here."""
+    place = tmp_path / "mnt"
+    place.mkdir()
+    monkeypatch.setattr(registry, "MOUNT_POINT", place)
+    return place
+
+
 def test_five_tiers_by_default_in_the_order_of_reach(tmp_path):
     tiers = build_tiers(settings(tmp_path))
     assert list(tiers) == ["local", "cluster", "user", "shared", "artifacts"]
@@ -32,17 +41,35 @@ def test_a_chosen_root_holds_every_directory_tier(tmp_path):
         assert tier.alias is None
 
 
-def test_a_mounted_directory_is_the_tier(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "MOUNT_POINT", tmp_path / "mnt")
-    (tmp_path / "mnt/shared_storage").mkdir(parents=True)
+def test_a_mounted_directory_is_the_tier(tmp_path, mount_point):
+    (mount_point / "shared_storage").mkdir()
     tiers = build_tiers(settings(tmp_path))
-    assert tiers["shared"].path == tmp_path / "mnt/shared_storage"
-    assert tiers["user"].alias == tmp_path / "mnt/user_storage"
+    assert tiers["shared"].path == mount_point / "shared_storage"
+    assert tiers["user"].alias == mount_point / "user_storage"
 
 
-def test_another_workspaces_link_is_not_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "MOUNT_POINT", tmp_path / "mnt")
-    (tmp_path / "mnt").mkdir()
+def test_the_platforms_own_link_is_the_tier(tmp_path, mount_point):
+    (tmp_path / "efs/team").mkdir(parents=True)
+    (mount_point / "shared_storage").symlink_to(tmp_path / "efs/team")
+    assert build_tiers(settings(tmp_path))["shared"].path == mount_point / "shared_storage"
+
+
+def test_another_persons_link_is_not_used(tmp_path, mount_point):
+    theirs = tmp_path / "home/ada/.local/share/jupyter/storage/tiers/shared_storage"
+    theirs.mkdir(parents=True)
+    (mount_point / "shared_storage").symlink_to(theirs)
+    mine = build_tiers(settings(tmp_path))["shared"]
+    assert mine.path is not None
+    assert theirs not in (mine.path, mine.path.resolve())
+    assert mine.alias is None
+
+
+def test_a_place_that_may_not_be_looked_at_stops_nothing(tmp_path, mount_point, monkeypatch):
+    monkeypatch.setattr(registry, "MOUNT_POINT", mount_point / ("m" * 300))
+    assert "local" in build_tiers(settings(tmp_path))
+
+
+def test_another_workspaces_link_is_not_used(tmp_path):
     first = build_tiers(settings(tmp_path, WORKSPACE_ID="first"))["cluster"]
     first.path.mkdir(parents=True)
     first.alias.symlink_to(first.path)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_storage.stores import mount_table
 from jupyter_storage.transfers import disks
 
 
@@ -16,10 +17,10 @@ def test_the_kind_of_file_system_decides(tmp_path: Path, monkeypatch, kind, loca
     mounts.write_text(
         line.format(major + 1, minor, "/", "proc") + line.format(major, minor, tmp_path, kind)
     )
-    monkeypatch.setattr(disks, "_MOUNTS", mounts)
+    monkeypatch.setattr(mount_table, "_TABLE", mounts)
     assert disks.is_on_local_disk(tmp_path / "not" / "made") is local
 
 
 def test_nobody_can_tell_without_a_list_of_mounts(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(disks, "_MOUNTS", tmp_path / "missing")
+    monkeypatch.setattr(mount_table, "_TABLE", tmp_path / "missing")
     assert not disks.is_on_local_disk(tmp_path)

@@ -4,6 +4,7 @@ import pytest
 
 from jupyter_storage.advice import Cargo, advise, looks_secret
 from jupyter_storage.config import resolve
+from jupyter_storage.costs import estimate_cost, is_billed
 from jupyter_storage.service import Service
 
 GB = 10**9
@@ -71,4 +72,34 @@ def test_a_plan_says_how_long_it_takes_once_that_is_known(tmp_path):
     assert plan.seconds > 0
     assert [each.kind for each in plan.advice] == ["secret"]
     assert "'.env'" in plan.advice[0].message
+    service.close()
+
+
+def test_a_copy_to_a_bucket_costs_its_requests_and_a_region_its_bytes():
+    assert estimate_cost(10_000, 10_000, reads=False, writes=True, crosses=False) == 0.05
+    assert estimate_cost(10_000, 10_000, reads=True, writes=False, crosses=False) == 0.004
+    far = estimate_cost(1, 1000 * GB, reads=True, writes=True, crosses=True)
+    assert 20 < far < 21
+
+
+@pytest.mark.parametrize(
+    ("uri", "options", "environ", "billed"),
+    [
+        ("s3://bucket", {}, {}, True),
+        ("gs://bucket", {"region": "eu"}, {}, True),
+        ("s3://bucket", {"endpoint_url": "http://minio:9000"}, {}, False),
+        ("s3://bucket", {}, {"AWS_ENDPOINT_URL": "http://minio:9000"}, False),
+        ("file:///mnt/shared", {}, {}, False),
+        ("sftp://host", {}, {}, False),
+    ],
+)
+def test_only_a_clouds_own_bucket_costs(uri, options, environ, billed):
+    assert is_billed(uri, options, environ) is billed
+
+
+def test_a_plan_between_directories_costs_nothing(tmp_path):
+    settings = resolve(environ={"JUPYTER_STORAGE_ROOT": str(tmp_path / "root")}, project=tmp_path)
+    service = Service(settings)
+    (tmp_path / "a").write_text("x")
+    assert service.estimate([str(tmp_path / "a")], "shared:b").cost is None
     service.close()
