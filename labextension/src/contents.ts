@@ -1,6 +1,7 @@
 /** Between a file's bytes and the models in which JupyterLab's editors take them. */
 
 import type { Contents } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSONObject } from '@lumino/coreutils';
 
 import { fromBase64, toBase64 } from './chunks';
@@ -31,16 +32,17 @@ export function kindOf(
 /** Turn bytes into content. */
 export function decode(
   bytes: ArrayBuffer,
-  kind: IKind
+  kind: IKind,
+  trans: TranslationBundle
 ): { content: string | JSONObject; format: 'json' | 'text' | 'base64' } {
   if (kind.type === 'notebook') {
-    return { content: parseNotebook(utf8(bytes)), format: 'json' };
+    return { content: parseNotebook(utf8(bytes, trans), trans), format: 'json' };
   }
   if (kind.format === 'base64') {
     return { content: toBase64(new Uint8Array(bytes)), format: 'base64' };
   }
   try {
-    return { content: utf8(bytes), format: 'text' };
+    return { content: utf8(bytes, trans), format: 'text' };
   } catch (error) {
     if (kind.format === 'text') {
       throw error;
@@ -84,10 +86,12 @@ export function fileModel(
   };
 }
 
-function utf8(bytes: ArrayBuffer): string {
+function utf8(bytes: ArrayBuffer, trans: TranslationBundle): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new Error('This file is not UTF-8 text. Download it, or open it with another editor.');
+    throw new Error(
+      trans.__('This file is not UTF-8 text. Download it, or open it with another editor.')
+    );
   }
 }

@@ -1,5 +1,6 @@
 import { type Contents, type ServerConnection } from '@jupyterlab/services';
 import { PathExt } from '@jupyterlab/coreutils';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { ChunkCollector } from './chunks';
@@ -15,8 +16,11 @@ import { PIECE_SIZE, UploadJob } from './uploads/job';
 export class TierDrive implements Contents.IDrive {
   constructor(
     readonly name: string,
-    private readonly _requests: Requests
-  ) {}
+    private readonly _requests: Requests,
+    private readonly _trans: TranslationBundle
+  ) {
+    this._chunks = new ChunkCollector(_trans);
+  }
 
   get serverSettings(): ServerConnection.ISettings {
     return this._requests.settings;
@@ -48,7 +52,7 @@ export class TierDrive implements Contents.IDrive {
       return fileModel(entry, localPath, kind.type, null, null);
     }
     const bytes = await told(this._requests.read(path));
-    const { content, format } = decode(bytes, kind);
+    const { content, format } = decode(bytes, kind, this._trans);
     return fileModel(entry, localPath, kind.type, format, content);
   }
 
@@ -241,7 +245,7 @@ export class TierDrive implements Contents.IDrive {
     if (blob.size <= PIECE_SIZE) {
       return told(this._requests.put(path, blob, false));
     }
-    const job = new UploadJob(path, path, [{ path, blob, modified: null }], {
+    const job = new UploadJob(path, path, [{ path, blob }], {
       transport: this._requests,
       ask: async () => ({ choice: 'overwrite', all: true }),
       policy: 'overwrite',
@@ -263,11 +267,11 @@ export class TierDrive implements Contents.IDrive {
       record = await told(this._requests.getTransfer(record.id));
     }
     if (record.state !== 'done') {
-      throw new Error(record.failures[0]?.message ?? `The copy is ${record.state}.`);
+      throw new Error(record.failures[0]?.message ?? this._trans.__('The copy was cancelled.'));
     }
   }
 
-  private readonly _chunks = new ChunkCollector();
+  private readonly _chunks: ChunkCollector;
   private readonly _fileChanged = new Signal<this, Contents.IChangedArgs>(this);
   private _isDisposed = false;
 }

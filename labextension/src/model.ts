@@ -262,12 +262,12 @@ export class StorageModel implements IDisposable {
 
   /** Many changes in a row make one look at the directory. */
   private _refreshSoon(): void {
-    if (this._refreshTimer === null) {
-      this._refreshTimer = window.setTimeout(() => {
-        this._refreshTimer = null;
-        void this.browser.refresh();
-      }, 500);
-    }
+    // During an upload the server has something better to do, and at its end comes a look, too.
+    const delay = this.uploads.busy ? 2000 : 500;
+    this._refreshTimer ??= window.setTimeout(() => {
+      this._refreshTimer = null;
+      void this.browser.refresh();
+    }, delay);
   }
 
   private _put(record: ITransfer): void {

@@ -7,6 +7,7 @@
  * `strip_transient`).
  */
 
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 
 /** An empty notebook. */
@@ -22,16 +23,20 @@ export const EMPTY_NOTEBOOK = serializeNotebook({
  *
  * @throws Error where it is no notebook of format 4.
  */
-export function parseNotebook(text: string): JSONObject {
+export function parseNotebook(text: string, trans: TranslationBundle): JSONObject {
   let notebook: JSONObject;
   try {
     notebook = JSON.parse(text) as JSONObject;
   } catch {
-    throw new Error('The notebook is not valid JSON. Open it with a text editor to repair it.');
+    throw new Error(
+      trans.__('The notebook is not valid JSON. Open it with a text editor to repair it.')
+    );
   }
   if (!isObject(notebook) || notebook.nbformat !== 4 || !Array.isArray(notebook.cells)) {
     throw new Error(
-      "This is no notebook of format 4. Convert it with 'jupyter nbconvert --to notebook'."
+      trans.__(
+        "This is no notebook of format 4. Convert it with 'jupyter nbconvert --to notebook'."
+      )
     );
   }
   return { ...notebook, cells: notebook.cells.map(cell => mapCell(cell, rejoin)) };

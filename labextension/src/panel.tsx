@@ -1,7 +1,7 @@
 import { PanelWithToolbar, ReactWidget, SidePanel } from '@jupyterlab/ui-components';
 import type { ITranslator } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
-import type { AccordionPanel } from '@lumino/widgets';
+import type { AccordionPanel, Widget } from '@lumino/widgets';
 import * as React from 'react';
 
 import type { IPanelContext } from './components/context';
@@ -76,6 +76,18 @@ export class StoragePanel extends SidePanel {
       const find = (selector: string) => this.node.querySelector<HTMLElement>(selector);
       const rows = find(".jp-Storage-item[tabindex='0'], .jp-Storage-rows[tabindex='0']");
       (rows ?? find('.jp-Storage-tierButton'))?.focus();
+    }
+  }
+
+  /** A page that is loaded again lays sections out once without any height: all are even then. */
+  protected override onResize(msg: Widget.ResizeMessage): void {
+    super.onResize(msg);
+    const sections = this.content as AccordionPanel;
+    const sizes = sections.relativeSizes();
+    const opened = sizes.filter((_, index) => !sections.widgets[index].isHidden);
+    // Nobody drags borders to the same height to the millionth.
+    if (opened.length > 1 && opened.every(size => Math.abs(size - opened[0]) < 1e-6)) {
+      sections.setRelativeSizes(SHARES.map(share => share ?? 0));
     }
   }
 

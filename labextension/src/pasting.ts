@@ -67,11 +67,20 @@ async function agreed(
   const size = plan.seconds
     ? trans.__('%1, about %2 at the last speed.', amount, formatDuration(plan.seconds, trans))
     : `${amount}.`;
+  const cost =
+    plan.cost && plan.cost >= 0.01
+      ? [
+          trans.__(
+            'The cloud asks about $%1 for it, and more for what leaves the cloud.',
+            plan.cost.toFixed(2)
+          )
+        ]
+      : [];
   const reasons = advice.map(({ message, hint }) => `${message}. ${hint}`);
   const label = operation === 'copy' ? trans.__('Copy') : trans.__('Move');
   const result = await showDialog({
     title: trans.__('%1 to %2?', label, destination),
-    body: [size, ...reasons].join(' '),
+    body: [size, ...cost, ...reasons].join(' '),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.okButton({ label: advice.length > 0 ? trans.__('%1 Anyway', label) : label })

@@ -5,6 +5,7 @@ import * as React from 'react';
 import type { IPanelContext } from './components/context';
 import { typeSpace } from './components/keys';
 import { Preview } from './components/Preview';
+import { addWithRoom } from './room';
 import { CommandIDs } from './tokens';
 
 const ID = 'jp-storage-preview';
@@ -61,7 +62,7 @@ export function addPreview(app: JupyterFrontEnd, context: IPanelContext): void {
     }
     if (!widget) {
       widget = new PreviewWidget(context);
-      app.shell.add(widget, 'main', { activate: false, type: 'Storage Preview' });
+      addWithRoom(app.shell, widget, { activate: false, type: 'Storage Preview' });
       app.shell.activateById(ID);
     }
     widget.title.label = preview.entry?.name ?? trans.__('Preview');

@@ -242,6 +242,7 @@ export class Requests implements IUploadTransport {
     if (url.origin !== origin.origin) {
       throw new StorageError(502, {
         kind: 'StorageError',
+        // eslint-disable-next-line no-restricted-syntax -- no server does that by itself
         message: 'The server answered with a download address of another server'
       });
     }
@@ -459,13 +460,13 @@ export class Requests implements IUploadTransport {
   }
 
   /** What a YAML file of the server's root directory would do. */
-  planApply(path: string): Promise<IApplyPlan> {
-    return this.post('apply', { path, dry_run: true });
+  planApply(path: string, copy: boolean): Promise<IApplyPlan> {
+    return this.post('apply', { path, copy, dry_run: true });
   }
 
-  /** Do what a YAML file says. */
-  apply(path: string): Promise<ITransfer> {
-    return this.post('apply', { path });
+  /** Do what a YAML file says; `copy`: with copies in place of mounts. */
+  apply(path: string, copy: boolean): Promise<ITransfer> {
+    return this.post('apply', { path, copy });
   }
 
   /** What is mounted on the server's machine. */

@@ -1,7 +1,11 @@
-"""Make the pictures of docs/panel.md: ``python -m tests.ui.screenshots`` in the clone's root."""
+"""Make the pictures of the docs: ``python -m tests.ui.screenshots`` in the clone's root.
+
+With ``--into DIRECTORY``, also of the theme with high contrast, they go there, to be looked at.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import shutil
@@ -9,15 +13,19 @@ import tempfile
 from pathlib import Path
 
 import pyarrow
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 from pyarrow import parquet
 
 from tests.synthetic_experiments import trial_pair, write_state
 
 from .panel import Panel
 from .server import REPOSITORY, Lab, running_lab
+from .test_history import save
 
 IMAGES = REPOSITORY / "docs" / "images"
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+CONTRAST = {"contrast": "JupyterLab Dark High Contrast"}
+TRAINING = "import torch\n\nLEARNING_RATE = {rate}\nmodel = torch.nn.Linear(8, {width})\n"
 TITLE = "# Training\n\nCheckpoints go to `shared:`, data sets lie on `artifacts:`.\n"
 
 
@@ -44,7 +52,8 @@ def _fill(lab: Lab) -> None:
     data.mkdir(parents=True)
     for i in range(40):
         (data / f"{i:04}.png").write_bytes(bytes(90_000))
-    (lab.project / "train.py").write_text("print('training')\n")
+    save(lab, "train.py", TRAINING.format(rate="3e-4", width=2))
+    save(lab, "train.py", TRAINING.format(rate="1e-4", width=16))
     _experiment(shared / "runs" / "cats")
 
 
@@ -74,12 +83,37 @@ def _experiment(directory: Path) -> None:
     write_state(directory, pairs)
 
 
-def _picture(page: Page, lab: Lab, theme: str, name: str) -> None:
+class Camera:
+    """Takes pictures of one page in one theme."""
+
+    def __init__(self, page: Page, into: Path, theme: str) -> None:
+        self.page, self._into, self._theme = page, into, theme
+
+    def take(self, name: str, of: Locator | None = None) -> None:
+        """Write a picture of the page, or of a part of it."""
+        self.page.mouse.move(900, 700)
+        self.page.wait_for_timeout(700)
+        path = self._into / f"{name}-{self._theme}.png"
+        if of is None:
+            self.page.screenshot(path=path)
+        else:
+            of.screenshot(path=path)
+
+
+def _welcome(camera: Camera, lab: Lab, theme: str) -> None:
+    page = camera.page
     panel = Panel.open(page, lab.url)
     page.evaluate(
         "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
     )
     expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+    expect(panel.tier("shared")).to_contain_text("free")
+    camera.take("welcome", panel.node)
+
+
+def _picture(camera: Camera) -> None:
+    page = camera.page
+    panel = Panel(page)
     panel.open_tier("user")
     panel.menu(panel.row("images"), "Copy")
     panel.open_tier("shared")
@@ -91,13 +125,12 @@ def _picture(page: Page, lab: Lab, theme: str, name: str) -> None:
     expect(panel.row("images")).to_be_visible()
     expect(page.locator(".jp-Storage-statusItem")).to_contain_text("Saved", timeout=60_000)
     panel.row("model.safetensors").click()
-    page.mouse.move(900, 500)
-    page.wait_for_timeout(500)
-    page.screenshot(path=IMAGES / name)
+    camera.take("panel")
 
 
-def _looking(page: Page, theme: str) -> None:
+def _looking(camera: Camera) -> None:
     """A search, and the preview of one of the files that it found."""
+    page = camera.page
     panel = Panel(page)
     page.evaluate("window.jupyterapp.commands.execute('application:close-all')")
     expect(page.locator(".jp-Launcher")).to_be_focused()
@@ -110,38 +143,80 @@ def _looking(page: Page, theme: str) -> None:
     panel.row("metrics.parquet").click()
     page.keyboard.press("Space")
     expect(page.locator("#jp-storage-preview")).to_contain_text("The first 50 of")
-    page.mouse.move(900, 700)
-    page.wait_for_timeout(500)
-    page.screenshot(path=IMAGES / f"preview-{theme}.png")
+    camera.take("preview")
+    panel.row("metrics.parquet").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
 
 
-def _experiments(page: Page, theme: str) -> None:
+def _usage(camera: Camera) -> None:
+    """What fills a tier."""
+    page = camera.page
+    page.evaluate("window.jupyterapp.commands.execute('storage:usage', {tier: 'shared'})")
+    view = page.locator(".jp-Storage-usage")
+    expect(view).to_contain_text("counted")
+    view.get_by_role("checkbox").nth(1).check()
+    camera.take("usage", view)
+
+
+def _form(camera: Camera) -> None:
+    """A bucket that is about to be added."""
+    page = camera.page
+    Panel(page).node.get_by_role("button", name="Add a Bucket…").first.click()
+    dialog = page.locator(".jp-Dialog-content")
+    dialog.get_by_label("Address").fill("s3://team-data/sets")
+    dialog.get_by_label("Name of the tier").fill("team")
+    dialog.get_by_label("Credentials").select_option("profile")
+    dialog.get_by_role("textbox", name="Profile").fill("research")
+    camera.take("bucket", dialog)
+    page.keyboard.press("Escape")
+
+
+def _history(camera: Camera) -> None:
+    """The timeline, and the versions of a file."""
+    page = camera.page
+    panel = Panel(page)
+    page.evaluate("window.jupyterapp.commands.execute('application:close-all')")
+    page.evaluate("window.jupyterapp.commands.execute('storage:versions', {path: 'train.py'})")
+    view = page.locator(".jp-Storage-versions:visible")
+    expect(view.locator(".jp-Storage-diff")).to_contain_text("3e-4")
+    _show_only(panel, "History")
+    panel.node.locator(".jp-Storage-snapshotButton").first.click()
+    expect(panel.node).to_contain_text("Changed in this snapshot:")
+    camera.take("history")
+
+
+def _show_only(panel: Panel, title: str) -> None:
+    titles = panel.node.locator(".lm-AccordionPanel-title")
+    for each in titles.all():
+        expanded = "lm-mod-expanded" in (each.get_attribute("class") or "")
+        if expanded != (title.lower() in each.inner_text().lower()):
+            # Where a click would be, it has buttons.
+            each.dispatch_event("click")
+
+
+def _experiments(camera: Camera) -> None:
     """The trials of an experiment, and what is known of the best."""
+    page = camera.page
     page.set_viewport_size({"width": 1200, "height": 1000})
     panel = Panel(page)
-    titles = panel.node.locator(".lm-AccordionPanel-title")
-    for title in ("Tiers", "Files", "Transfers", "Snapshots", "History", "Storages"):
-        shown = titles.filter(has_text=title)
-        if "lm-mod-expanded" in (shown.get_attribute("class") or ""):
-            # Where a click would be, it has buttons.
-            shown.dispatch_event("click")
-    titles.filter(has_text="Experiments").click()
+    _show_only(panel, "Experiments")
     panel.node.get_by_role("button", name="Look for Them").click()
     found = panel.node.get_by_role("region", name="shared:runs/cats")
     found.get_by_role("button").first.click()
     found.get_by_role("listitem").first.get_by_role("button").click()
     expect(found.get_by_role("button", name="Fetch Checkpoint…")).to_be_visible()
-    page.mouse.move(900, 700)
-    page.wait_for_timeout(1000)
-    box = panel.node.bounding_box()
-    assert box is not None
-    clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
-    page.screenshot(path=IMAGES / f"experiments-{theme}.png", clip=clip)
+    page.wait_for_timeout(500)
+    camera.take("experiments", panel.node)
 
 
 def main() -> None:
     """Write all pictures."""
-    IMAGES.mkdir(parents=True, exist_ok=True)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--into", type=Path)
+    options = parser.parse_args()
+    into = options.into or IMAGES
+    into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, running_lab(Path(directory) / "lab") as lab:
         _fill(lab)
         with sync_playwright() as playwright:
@@ -149,16 +224,12 @@ def main() -> None:
                 executable_path=shutil.which("chromium"),
                 args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
             )
-            for theme, name in (
-                ("JupyterLab Light", "panel-light.png"),
-                ("JupyterLab Dark", "panel-dark.png"),
-            ):
+            for short, theme in (THEMES | (CONTRAST if options.into else {})).items():
                 context = browser.new_context(viewport={"width": 1200, "height": 860})
-                page = context.new_page()
-                _picture(page, lab, theme, name)
-                short = theme.split()[1].lower()
-                _looking(page, short)
-                _experiments(page, short)
+                camera = Camera(context.new_page(), into, short)
+                _welcome(camera, lab, theme)
+                for view in (_picture, _looking, _usage, _form, _history, _experiments):
+                    view(camera)
                 context.close()
             browser.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -62,6 +63,7 @@ def test_rows_and_the_file_browser_exchange_files(panel: Panel, shared: Path, la
     expect(panel.row("from project.txt")).to_be_visible()
     assert (shared / "from project.txt").read_text() == "project"
     assert (lab.project / "from project.txt").exists()
+    expect(panel.transfer("from project.txt")).to_contain_text("Done")
 
 
 def test_a_terminal_and_an_editor_take_the_path(panel: Panel, shared: Path, page: Page, lab: Lab):
@@ -88,6 +90,40 @@ def test_a_terminal_and_an_editor_take_the_path(panel: Panel, shared: Path, page
             break
         page.wait_for_timeout(100)
     assert copied.read_text() == "a"
+
+
+def test_a_cell_takes_code_that_reads_the_file_or_its_path(
+    panel: Panel, shared: Path, lab: Lab, page: Page
+):
+    (shared / "iris.csv").write_text("a,b\n1,2\n")
+    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    cells = [{**cell, "id": "a", "source": ""}, {**cell, "id": "b", "source": 'open("")'}]
+    (lab.project / "drop.ipynb").write_text(
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    panel.open_directory(f"shared:{shared.name}")
+    page.evaluate(
+        "window.jupyterapp.commands.execute('docmanager:open', "
+        "{path: 'drop.ipynb', kernelPreference: {shouldStart: false}})"
+    )
+    editors = page.locator(".jp-NotebookPanel:visible .jp-Cell .cm-content")
+    expect(editors).to_have_count(2)
+    panel.row("iris.csv").drag_to(editors.nth(0))
+    expect(editors.nth(0)).to_contain_text("frame = pd.read_csv(file)")
+    # Between the quotes that are there.
+    line = editors.nth(1).locator(".cm-line")
+    inside = line.evaluate(
+        """line => {
+          const range = document.createRange();
+          const text = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+          while (text.nextNode() && !text.currentNode.textContent.includes('""'));
+          range.setStart(text.currentNode, text.currentNode.textContent.indexOf('""') + 1);
+          const { x } = range.getBoundingClientRect();
+          return x - line.getBoundingClientRect().x;
+        }"""
+    )
+    panel.row("iris.csv").drag_to(line, target_position={"x": inside, "y": 8})
+    expect(editors.nth(1)).to_have_text(f'open("{shared}/iris.csv")')
 
 
 def test_addresses_and_code_are_copied(panel: Panel, shared: Path, page: Page):

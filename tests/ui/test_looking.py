@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from pyarrow import parquet
 
 from .panel import Panel
-from .server import REPOSITORY, Lab
+from .server import REPOSITORY, TOKEN, Lab
 
 AXE = REPOSITORY / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
@@ -237,6 +237,28 @@ def test_place_order_and_columns_are_as_before_after_a_reload(
     expect(panel.grid).to_have_attribute("aria-label", where, timeout=60_000)
     expect(panel.rows.first).to_contain_text("b")
     expect(column).to_have_attribute("aria-valuenow", str(width))
+    page.goto("about:blank")
+
+
+def test_sections_have_their_room_when_the_page_is_loaded_again(own_page: Page, lab: Lab):
+    page, panel = own_page, Panel(own_page)
+    page.goto(f"{lab.url}/lab/workspaces/room?reset&token={TOKEN}")
+    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=60_000)
+    page.get_by_role("tab", name="Running Terminals and Kernels").click()
+    with page.expect_response(
+        lambda response: '"current":"jp-storage-panel"' in (response.request.post_data or "")
+    ):
+        panel.show()
+    page.wait_for_timeout(1_000)  # the last change is saved a little later
+    page.goto("about:blank")
+    page.goto(f"{lab.url}/lab/workspaces/room?token={TOKEN}")
+    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=60_000)
+    sections = panel.node.locator(".jp-Storage-section")
+    expect(sections).to_have_count(7)
+    page.evaluate("window.jupyterapp.restored.then(() => 0)")
+    page.wait_for_timeout(1_000)  # sizes are set in later turns
+    _, files, transfers, *_ = sections.evaluate_all("all => all.map(each => each.clientHeight)")
+    assert files > 2 * transfers > 0
     page.goto("about:blank")
 
 

@@ -62,11 +62,7 @@ def test_a_yaml_file_is_applied_after_its_plan_was_shown(
         f"file_mounts:\n  {target}:\n    name: cats-2026\n    source: {source}\n"
     )
     expect(section).to_contain_text("nothing is mounted", timeout=PATIENCE)
-    page.get_by_role("tab", name="File Browser").click()
-    page.evaluate("window.jupyterapp.commands.execute('filebrowser:refresh')")
-    page.locator(".jp-DirListing-item", has_text="task.yaml").click(button="right")
-    page.locator(".lm-Menu").get_by_role("menuitem", name="Apply Storages…").click()
-    dialog = page.locator(".jp-Dialog")
+    dialog = _ask_to_apply(page)
     expect(dialog).to_contain_text("Apply “task.yaml”?")
     expect(dialog.locator("li")).to_contain_text(["Create", "Upload", "Mount"])
     expect(dialog).to_contain_text("Together 1 file, 4 B to move.")
@@ -159,9 +155,58 @@ def test_a_copy_in_place_of_a_mount_says_what_was_changed_and_uploads_it(
     shutil.rmtree(here)
 
 
-def _violations(page: Page) -> list[str]:
+def test_copies_can_be_chosen_where_a_file_asks_for_mounts(
+    page: Page, panel: Panel, lab: Lab, section: Locator, tmp_path: Path
+):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "cat.csv").write_text("1,2\n")
+    target = tmp_path / "dogs"
+    (lab.project / "task.yaml").write_text(
+        f"file_mounts:\n  {target}:\n    name: dogs-2026\n    source: {tmp_path}/source\n"
+    )
+    dialog = _ask_to_apply(page)
+    choice = dialog.get_by_role("checkbox", name="Fetch copies in place of mounts")
+    if not choice.is_checked():
+        choice.press("Space")
+    expect(choice).to_be_checked()
+    expect(dialog.locator("li")).to_contain_text(["Create", "Upload", "Copy"])
+    expect(dialog).to_contain_text("stays here until you upload it")
+    choice.press("Space")
+    expect(dialog.locator("li")).to_contain_text(["Create", "Upload", "Mount"])
+    expect(choice).to_be_focused()
+    choice.press("Space")
+    expect(dialog.locator("li")).to_contain_text(["Create", "Upload", "Copy"])
+    assert _violations(page, ".jp-Dialog") == []
+    _picture(page, "copies")
+    panel.dialog_button("Apply").press("Enter")
+    panel.show()
+    mount = section.get_by_role("list", name="Mounts").get_by_role("listitem")
+    expect(mount).to_contain_text("COPY", timeout=PATIENCE)
+    assert not target.is_mount()
+    assert (target / "cat.csv").read_text() == "1,2\n"
+    mount.get_by_role("button", name="End the copy dogs").press("Enter")
+    panel.dialog_button("End").click()
+    expect(mount).to_have_count(0, timeout=PATIENCE)
+    section.get_by_role("button", name="Delete the storage dogs-2026").press("Enter")
+    panel.dialog_button("Delete").click()
+    expect(section).to_contain_text("nothing is mounted", timeout=PATIENCE)
+    (lab.project / "task.yaml").unlink()
+
+
+def _ask_to_apply(page: Page) -> Locator:
+    """Choose task.yaml in JupyterLab's own file browser; gives the question that comes."""
+    page.get_by_role("tab", name="File Browser").click()
+    page.evaluate("window.jupyterapp.commands.execute('filebrowser:refresh')")
+    page.locator(".jp-DirListing-item", has_text="task.yaml").click(button="right")
+    page.locator(".lm-Menu").get_by_role("menuitem", name="Apply Storages…").click()
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("Apply “task.yaml”?", timeout=PATIENCE)
+    return dialog
+
+
+def _violations(page: Page, where: str = "#jp-storage-panel") -> list[str]:
     page.evaluate(AXE.read_text())
-    found = page.evaluate("() => axe.run('#jp-storage-panel')")
+    found = page.evaluate("where => axe.run(where)", where)
     return [each["id"] for each in found["violations"]]
 
 

@@ -8,7 +8,7 @@ import type { SortKey } from '../records';
 import { CommandIDs } from '../tokens';
 import type { IPanelContext } from './context';
 import { onGridKey } from './keys';
-import { Row } from './Row';
+import { type IRowActions, Row } from './Row';
 import { Separator } from './Separator';
 
 /** Height of a row in pixels, as in the style sheet. */
@@ -73,14 +73,19 @@ export function Grid(props: {
     }
   }, [focusRequests, count, rows, browser, browser.loading, focusActive]);
 
-  // Columns stay in line where a scroll bar takes room from the rows.
+  // Columns stay in line where a scroll bar takes room from the rows. Not looked at while they
+  // scroll: each look makes the browser lay out the page at once.
   React.useLayoutEffect(() => {
-    const element = scroller.current;
-    if (element) {
+    const element = scroller.current!;
+    const measure = () => {
       const gutter = `${element.offsetWidth - element.clientWidth}px`;
       element.parentElement?.style.setProperty('--jp-storage-gutter', gutter);
-    }
-  });
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [count]);
 
   // A row that had the focus and is gone (deleted, renamed) gives it to the one in its place.
   React.useEffect(() => {
@@ -91,15 +96,32 @@ export function Grid(props: {
   });
 
   const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / ROW_HEIGHT) - 1);
-  const select = (event: React.MouseEvent, index: number) => {
-    if (event.shiftKey) {
-      browser.focus(index, 'extend');
-    } else if (event.ctrlKey || event.metaKey) {
-      browser.toggle(index);
-    } else {
-      browser.focus(index);
-    }
-  };
+  // The same as long as the grid lives, so that rows that scroll by are not rendered again.
+  const actions = React.useMemo<IRowActions>(
+    () => ({
+      click: (event, index) => {
+        if (event.shiftKey) {
+          browser.focus(index, 'extend');
+        } else if (event.ctrlKey || event.metaKey) {
+          browser.toggle(index);
+        } else {
+          browser.focus(index);
+        }
+      },
+      open: () => void commands.execute(CommandIDs.open),
+      drag: (event, entry) => {
+        const chosen = browser.isSelected(entry) ? browser.selected : [entry];
+        const paths = chosen.map(each => each.path);
+        setDragged(event.dataTransfer, paths, model.tiers);
+      },
+      menu: (entry, index) => {
+        if (!browser.isSelected(entry)) {
+          browser.focus(index);
+        }
+      }
+    }),
+    [browser, commands, model]
+  );
   return (
     <div
       className="jp-Storage-grid"
@@ -162,20 +184,8 @@ export function Grid(props: {
                   cut={cut.includes(entry.path)}
                   dropTarget={dropTarget === entry.path}
                   where={browser.isSearch ? folderBelow(entry.path, browser.path) : ''}
-                  icon={context.docRegistry.getFileTypesForPath(entry.name)[0]?.icon}
-                  linkLabel={trans.__('Link to %1', entry.link ?? '')}
-                  onClick={event => select(event, index)}
-                  onDoubleClick={() => void commands.execute(CommandIDs.open)}
-                  onDragStart={event => {
-                    const chosen = browser.isSelected(entry) ? browser.selected : [entry];
-                    const paths = chosen.map(each => each.path);
-                    setDragged(event.dataTransfer, paths, model.tiers);
-                  }}
-                  onContextMenu={() => {
-                    if (!browser.isSelected(entry)) {
-                      browser.focus(index);
-                    }
-                  }}
+                  context={context}
+                  actions={actions}
                 />
               )
             );

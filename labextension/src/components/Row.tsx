@@ -1,8 +1,17 @@
-import { fileIcon, folderIcon, linkIcon, type LabIcon } from '@jupyterlab/ui-components';
+import { fileIcon, folderIcon, linkIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { formatBytes, formatDate } from '../format';
 import type { IEntry } from '../records';
+import type { IPanelContext } from './context';
+
+/** What can be done with a row by the mouse. */
+export interface IRowActions {
+  click(event: React.MouseEvent, index: number): void;
+  open(): void;
+  menu(entry: IEntry, index: number): void;
+  drag(event: React.DragEvent, entry: IEntry): void;
+}
 
 interface IRowProps {
   entry: IEntry;
@@ -15,20 +24,21 @@ interface IRowProps {
   /** The folder that it is in, where that is not the one that is shown. */
   where: string;
   dropTarget: boolean;
-  icon: LabIcon | undefined;
-  linkLabel: string;
-  onClick: (event: React.MouseEvent) => void;
-  onDoubleClick: () => void;
-  onContextMenu: () => void;
-  onDragStart: (event: React.DragEvent) => void;
+  context: IPanelContext;
+  actions: IRowActions;
 }
 
 /** One file or directory. */
-export function Row(props: IRowProps): React.JSX.Element {
-  const { entry, index, active, selected } = props;
+export const Row = React.memo(function Row(props: IRowProps): React.JSX.Element {
+  const { entry, index, active, selected, actions } = props;
+  const { docRegistry, trans } = props.context;
   const directory = entry.type === 'directory';
   const Icon = (
-    directory ? folderIcon : entry.type === 'symlink' ? linkIcon : (props.icon ?? fileIcon)
+    directory
+      ? folderIcon
+      : entry.type === 'symlink'
+        ? linkIcon
+        : (docRegistry.getFileTypesForPath(entry.name)[0]?.icon ?? fileIcon)
   ).react;
   const classes = ['jp-Storage-row', 'jp-Storage-item'];
   for (const [on, name] of [
@@ -42,7 +52,7 @@ export function Row(props: IRowProps): React.JSX.Element {
   }
   const title = [
     entry.path,
-    entry.link ? props.linkLabel : '',
+    entry.link ? trans.__('Link to %1', entry.link) : '',
     entry.modified ? new Date(entry.modified).toLocaleString() : '',
     entry.size === null ? '' : `${entry.size.toLocaleString()} B`
   ];
@@ -57,11 +67,11 @@ export function Row(props: IRowProps): React.JSX.Element {
       data-index={index}
       data-directory={directory ? entry.path : undefined}
       title={title.filter(Boolean).join('\n')}
-      onClick={props.onClick}
-      onDoubleClick={props.onDoubleClick}
-      onContextMenu={props.onContextMenu}
+      onClick={event => actions.click(event, index)}
+      onDoubleClick={actions.open}
+      onContextMenu={() => actions.menu(entry, index)}
       draggable
-      onDragStart={props.onDragStart}
+      onDragStart={event => actions.drag(event, entry)}
     >
       <div role="gridcell" className="jp-Storage-name">
         <Icon tag="span" className="jp-Storage-icon" />
@@ -76,4 +86,4 @@ export function Row(props: IRowProps): React.JSX.Element {
       </div>
     </div>
   );
-}
+});

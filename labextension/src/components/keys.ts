@@ -8,6 +8,7 @@ const TYPING_PAUSE = 1000;
 
 let typed = '';
 let typedAt = 0;
+let typedIn = '';
 
 /**
  * Moving and selecting by keyboard; actions on files are shortcuts of commands, also the space and
@@ -88,8 +89,9 @@ export function onListKey(event: React.KeyboardEvent<HTMLElement>): void {
 }
 
 function type(character: string, now: number, browser: BrowserModel): void {
-  const fresh = now - typedAt > TYPING_PAUSE;
+  const fresh = now - typedAt > TYPING_PAUSE || typedIn !== browser.path;
   typedAt = now;
+  typedIn = browser.path;
   // The same letter again goes round among the names that begin with it.
   typed = fresh || (typed.length === 1 && typed === character) ? character : typed + character;
   browser.typeAhead(typed);

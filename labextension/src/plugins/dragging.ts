@@ -1,10 +1,11 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { MainAreaWidget, showErrorMessage } from '@jupyterlab/apputils';
+import { showErrorMessage } from '@jupyterlab/apputils';
 import { type FileBrowser, IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import type { Terminal } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
+import { type ICell, insertAt, textFor } from '../cells';
 import { draggedPaths, hasPaths } from '../dragging';
 import { explain } from '../errors';
 import type { StorageModel } from '../model';
@@ -12,10 +13,10 @@ import { paste } from '../pasting';
 import { fromContents } from '../paths';
 import { IStorage } from '../tokens';
 
-/** What lies on tiers can be dropped on JupyterLab's own file browser and on terminals. */
+/** What lies on tiers can be dropped on JupyterLab's own file browser, on cells and on terminals. */
 export const draggingPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-storage:dragging',
-  description: 'Rows of the panel, dropped on the file browser and on terminals.',
+  description: 'Rows of the panel, dropped on the file browser, on cells and on terminals.',
   autoStart: true,
   requires: [IStorage],
   optional: [IDefaultFileBrowser, ITranslator],
@@ -38,17 +39,29 @@ export const draggingPlugin: JupyterFrontEndPlugin<void> = {
         }
       });
     }
+    /** What a window of the main area shows, if the pointer is on it. */
+    const contentAt = (event: Event): Widget | undefined =>
+      [...app.shell.widgets('main')]
+        .map(widget => ('content' in widget ? (widget.content as Widget) : widget))
+        .find(content => content.node.contains(event.target as Node));
     // Where the shell's windows may come and go.
+    onDrop(document.body, '.jp-Notebook .jp-CodeCell .cm-editor', event => {
+      const notebook = contentAt(event);
+      const cells = notebook && 'widgets' in notebook ? (notebook.widgets as ICell[]) : [];
+      const cell = cells.find(each => each.node.contains(event.target as Node));
+      const paths = draggedPaths(event.dataTransfer, '');
+      const entries = model.browser.entries.filter(({ path }) => paths.includes(path));
+      if (cell) {
+        insertAt(cell, event, (...place) => textFor(entries, model.tiers, ...place));
+      }
+    });
     onDrop(document.body, '.jp-Terminal', event => {
-      for (const widget of app.shell.widgets('main')) {
-        const content: Widget =
-          widget instanceof MainAreaWidget ? (widget as MainAreaWidget).content : widget;
-        if (content.node.contains(event.target as Node) && 'session' in content) {
-          const text = event.dataTransfer.getData('text/plain').split('\n').map(quoted).join(' ');
-          const session = content.session as Terminal.ITerminalConnection;
-          session.send({ type: 'stdin', content: [`${text} `] });
-          content.activate();
-        }
+      const content = contentAt(event);
+      if (content && 'session' in content) {
+        const text = event.dataTransfer.getData('text/plain').split('\n').map(quoted).join(' ');
+        const session = content.session as Terminal.ITerminalConnection;
+        session.send({ type: 'stdin', content: [`${text} `] });
+        content.activate();
       }
     });
   }

@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { URLExt } from '@jupyterlab/coreutils';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { TierDrive } from '../drive';
 import type { StorageModel } from '../model';
@@ -15,13 +16,15 @@ export const drivesPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Storage tiers as drives, so that notebooks and files on them open and save.',
   autoStart: true,
   requires: [IStorage],
-  activate: (app: JupyterFrontEnd, model: StorageModel): void => {
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, model: StorageModel, translator: ITranslator | null): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_storage');
     const { contents, serverSettings } = app.serviceManager;
     const storageKey = `jupyter-storage:tiers:${URLExt.parse(serverSettings.baseUrl).pathname}`;
     const drives = new Map<string, TierDrive>();
     const register = (name: string) => {
       if (!drives.has(name)) {
-        const drive = new TierDrive(name, model.requests);
+        const drive = new TierDrive(name, model.requests, trans);
         drives.set(name, drive);
         contents.addDrive(drive);
       }

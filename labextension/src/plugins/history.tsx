@@ -31,6 +31,7 @@ import { OpenFiles } from '../open-files';
 import type { ICellDifference } from '../records';
 import { RestoreWatch } from '../restore-watch';
 import { restoreSnapshot } from '../restoring';
+import { addWithRoom, roomIn } from '../room';
 import { takeOver } from '../takeover';
 import { CommandIDs, IStorage } from '../tokens';
 import { VersionsModel, restoreInPlace } from '../versions-model';
@@ -88,12 +89,12 @@ export const historyPlugin: JupyterFrontEndPlugin<void> = {
 
     /** Show a main-area widget, the same one where it is open already. */
     const show = (id: string, make: () => MainAreaWidget) => {
-      let widget = [...app.shell.widgets('main')].find(other => other.id === id);
+      let widget = [...app.shell.widgets(roomIn(app.shell))].find(other => other.id === id);
       if (!widget) {
         widget = make();
         widget.id = id;
         widget.title.closable = true;
-        app.shell.add(widget, 'main');
+        addWithRoom(app.shell, widget);
       }
       app.shell.activateById(id);
     };

@@ -20,6 +20,7 @@ import { usageIcon } from '../icons';
 import type { StorageModel } from '../model';
 import { nameOf, parentKey, parsePath, formatPath } from '../paths';
 import type { ITier } from '../records';
+import { addWithRoom, roomIn } from '../room';
 import { directoryOf, EMPTY, nameFor, requestOf, valuesOf } from '../tier-form';
 import { CommandIDs, IStorage } from '../tokens';
 
@@ -64,7 +65,7 @@ export const managePlugin: JupyterFrontEndPlugin<void> = {
       execute: given => {
         const name = tierOf(given)!.name;
         const id = `jp-storage-usage-${name}`;
-        if (![...app.shell.widgets('main')].some(widget => widget.id === id)) {
+        if (![...app.shell.widgets(roomIn(app.shell))].some(widget => widget.id === id)) {
           const content = ReactWidget.create(<Usage model={model} tier={name} trans={trans} />);
           content.addClass('jp-Storage');
           const widget = new MainAreaWidget({ content });
@@ -72,7 +73,7 @@ export const managePlugin: JupyterFrontEndPlugin<void> = {
           widget.title.closable = true;
           widget.title.label = trans.__('Usage of %1', name);
           widget.title.icon = usageIcon;
-          app.shell.add(widget, 'main');
+          addWithRoom(app.shell, widget);
         }
         app.shell.activateById(id);
       }

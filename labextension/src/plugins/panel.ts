@@ -12,6 +12,7 @@ import {
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Throttler } from '@lumino/polling';
 
 import { announceEnds } from '../announcing';
 import { Columns } from '../columns';
@@ -94,9 +95,11 @@ export const panelPlugin: JupyterFrontEndPlugin<StorageModel> = {
         app.commands.notifyCommandChanged(id);
       }
     };
-    model.browser.changed.connect(notify);
-    preview.changed.connect(notify);
-    model.changed.connect(notify);
+    // An upload of many files changes the model thousands of times.
+    const soon = new Throttler(notify, { limit: 50, edge: 'trailing' });
+    for (const { changed } of [model.browser, preview, model]) {
+      changed.connect(() => void soon.invoke());
+    }
     for (const id of Object.values(CommandIDs)) {
       palette?.addItem({ command: id, category: trans.__('Storage') });
     }

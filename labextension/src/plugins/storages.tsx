@@ -3,7 +3,6 @@ import {
   Dialog,
   ICommandPalette,
   InputDialog,
-  ReactWidget,
   showDialog,
   showErrorMessage
 } from '@jupyterlab/apputils';
@@ -11,9 +10,8 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { folderIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import * as React from 'react';
 
-import { ApplyPlan } from '../components/ApplyPlan';
+import { ApplyBody } from '../components/ApplyPlan';
 import { inProject } from '../documents';
 import { explain, StorageError } from '../errors';
 import { formatBytes } from '../format';
@@ -93,8 +91,9 @@ export const storagesPlugin: JupyterFrontEndPlugin<void> = {
       trans.__('Apply Storages…'),
       async () => {
         const path = `./${chosen()}`;
-        const plan = await requests.planApply(path);
-        const changing = plan.steps.some(step => step.action !== 'keep');
+        const look = (copied: boolean) => requests.planApply(path, copied);
+        const body = new ApplyBody(await ApplyBody.choice(look), look, trans);
+        const { changing } = body;
         const apply = Dialog.okButton({ label: trans.__('Apply') });
         const close = Dialog.cancelButton({
           label: changing ? trans.__('Cancel') : trans.__('Close')
@@ -103,11 +102,11 @@ export const storagesPlugin: JupyterFrontEndPlugin<void> = {
           title: changing
             ? trans.__('Apply “%1”?', nameOf(path))
             : trans.__('All of “%1” is done', nameOf(path)),
-          body: ReactWidget.create(<ApplyPlan plan={plan} trans={trans} />),
+          body,
           buttons: changing ? [close, apply] : [close]
         });
         if (result.button.accept) {
-          await model.settle(await requests.apply(path));
+          await model.settle(await requests.apply(path, result.value ?? false));
           await storages.refresh();
         }
       },

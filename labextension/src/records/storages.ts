@@ -28,6 +28,8 @@ export interface IApplyPlan {
   steps: IApplyStep[];
   files: number;
   bytes: number;
+  /** Why nothing can be mounted on the server's machine; empty where it can. */
+  unmountable: string;
 }
 
 /** A directory of the server's machine in which object storage appears. */

@@ -27,6 +27,8 @@ export interface IPlan {
   /** At the speed of the last transfer there. */
   seconds?: number | null;
   advice?: IAdvice[];
+  /** US dollars, about. */
+  cost?: number | null;
 }
 
 /** What a deletion would take away, and whether it can be undone. */
