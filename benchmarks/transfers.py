@@ -124,7 +124,7 @@ def _programs(rclone: str | None) -> dict[str, str]:
     found |= {name: shutil.which(name) for name in ("s5cmd", "aws")}
     package = find_spec("rclone_api")
     inside = Path(package.origin).parent / "bin/rclone" if package and package.origin else None
-    found["rclone"] = rclone or shutil.which("rclone") or (inside and str(inside))
+    found["rclone"] = rclone or (inside and str(inside)) or shutil.which("rclone")
     missing = [name for name, path in found.items() if not path]
     if missing:
         print(f"Not installed, left out: {', '.join(missing)}", file=sys.stderr)

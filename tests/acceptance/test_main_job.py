@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 
 import pytest
@@ -28,8 +27,8 @@ def source_tree(tmp_path_factory):
     if done.returncode:
         pytest.skip(f"the package index gave no source tree: {done.stderr[-500:]}")
     (archive,) = directory.glob("*.tar.gz")
-    with tarfile.open(archive) as tar:
-        tar.extractall(directory / "unpacked", filter="data")
+    (directory / "unpacked").mkdir()
+    subprocess.run(["tar", "-xf", archive, "-C", directory / "unpacked"], check=True)
     (tree,) = (directory / "unpacked").iterdir()
     (tree / "empty directory").mkdir()
     (tree / "empty file").touch()
