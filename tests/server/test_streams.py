@@ -241,7 +241,7 @@ async def test_a_slow_store_slows_the_sender(connect, service, tier, monkeypatch
     connection.writer.write(content)
     await asyncio.sleep(0.5)
     # One piece is with the store; of the rest, most has not left the sender.
-    assert peak[0] <= PIECE + 65536
+    assert peak[0] < 2 * PIECE
     assert connection.writer.transport.get_write_buffer_size() > 20 * PIECE
     release.set()
     assert (await connection.read_head())[0] == 200
@@ -282,7 +282,8 @@ async def test_a_refused_body_is_not_read_for_ever(connect, tier, monkeypatch):
     connection = await connect()
     headers = {"Content-Length": str(1000 * PIECE), "If-None-Match": "*"}
     connection.send_head("PUT", "files/shared/there", headers)
-    connection.writer.write(bytes(4 * PIECE))
+    # No more than is read: what is left unread resets the connection, at times before the answer.
+    connection.writer.write(bytes(2 * PIECE + 1))
     status, _ = await connection.read_head()
     assert status == 409
     assert (tier / "there").read_text() == "x"
