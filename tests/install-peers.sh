@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the programs that the tests talk to: Chromium, stock restic, Ceph's S3 gateway, Azurite,
-# the AWS command line, unpackers of zips, shells, and what mounts need.
+# the AWS command line, unpackers of zips, shells, and programs that mount.
 # Where that is not possible it says so, and the tests that need them are skipped with the reason.
 set -eu
 
@@ -79,6 +79,8 @@ add ceph ceph-common
 add zsh zsh
 add fish fish
 add fusermount3 fuse3
+add rclone rclone
+add s3fs s3fs
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

@@ -28,7 +28,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--files", type=positive, default=_FILES, metavar="N", help="small ones; default: 200"
     )
     parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 8"
+        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 32"
     )
 
 

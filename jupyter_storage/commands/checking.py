@@ -19,7 +19,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--one-way", action="store_true", help="DST may have more")
     add_filters(parser)
     parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 8"
+        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 32"
     )
     add_engine(parser)
 

@@ -26,7 +26,7 @@ def _configure_du(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-s", "--summary", action="store_true", help="only the totals")
     parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="directories at the same time; default: 8"
+        "-j", "--jobs", type=positive, metavar="N", help="directories at the same time; default: 32"
     )
     add_engine(parser)
 

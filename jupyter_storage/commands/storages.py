@@ -52,7 +52,7 @@ def _configure_apply(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 8"
+        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 32"
     )
     add_copy(parser, "fetch copies in place of mounts; 'flush' brings their changes back")
 

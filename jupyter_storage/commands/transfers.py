@@ -95,7 +95,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options that all commands have that move or delete many files."""
     parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done")
     parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 8"
+        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 32"
     )
     parser.add_argument("--force", action="store_true", help="also where system data is")
 

@@ -80,7 +80,7 @@ class JupyterStorage(Configurable):
         help="Bytes of one deletion that a bucket copies into its trash; more is deleted for "
         "good, and the question before says so.",
     ).tag(config=True)
-    concurrency = Int(8, min=1, help="Files that one transfer moves at the same time.").tag(
+    concurrency = Int(32, min=1, help="Files that one transfer moves at the same time.").tag(
         config=True
     )
     bandwidth = Int(

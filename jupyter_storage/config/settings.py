@@ -65,7 +65,7 @@ class Settings:
     artifacts_quota: int = 100 * GIGABYTE
     trash_days: float = 30.0
     trash_copy_limit: int = 5 * GIGABYTE
-    concurrency: int = 8
+    concurrency: int = 32
     check_timeout: float = 5.0
     snapshots: bool = True
     snapshot_interval: float = 2.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +25,7 @@ from jupyter_storage.distributed.crew import fault
 from jupyter_storage.errors import StorageError
 from jupyter_storage.mounts.mounts import Mounts
 from jupyter_storage.mounts.requests import put
+from jupyter_storage.mounts.table import resolved
 from jupyter_storage.records import MountRecord, NodeMountRecord
 from jupyter_storage.redact import redact
 from jupyter_storage.transfers.progress import Meter
@@ -114,7 +114,7 @@ class Keeper:
             # Before it is done: what is begun is brought to its end after a kill.
             put(self._state / WISHES, {"wishes": [asdict(wish) for wish in wishes]})
         there = {record.target: record for record in self._mounts.all()}
-        wanted = {os.path.realpath(wish.target): wish for wish in wishes}
+        wanted = {resolved(wish.target): wish for wish in wishes}
         for target in there.keys() - wanted.keys():
             with suppress(StorageError):
                 self._mounts.unmount(Path(target))
@@ -165,7 +165,7 @@ class Keeper:
             meter=Meter(),
             cancel=threading.Event(),
         )
-        real = os.path.realpath(target)
+        real = resolved(target)
         return next((each for each in self._mounts.all() if each.target == real), None)
 
 

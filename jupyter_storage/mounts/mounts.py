@@ -25,7 +25,7 @@ from jupyter_storage.mounts.mounters import choose, why_not
 from jupyter_storage.mounts.processes import lives, send, start
 from jupyter_storage.mounts.requests import FAILED, MADE, STOP, Request, directory_of
 from jupyter_storage.mounts.states import describe, reason, waiting
-from jupyter_storage.mounts.table import answers, detach, is_mounted
+from jupyter_storage.mounts.table import answers, detach, is_mounted, resolved
 from jupyter_storage.mounts.targets import prepare, taken
 from jupyter_storage.records import MountRecord
 from jupyter_storage.transfers.progress import Meter
@@ -87,7 +87,7 @@ class Mounts:
         Unsupported
             Where nothing can be mounted on this machine.
         """
-        path = os.path.realpath(target)
+        path = resolved(target)
         there = self.mounted(target)
         if there is not None:
             mode = "MOUNT_CACHED" if cached else "MOUNT"
@@ -148,7 +148,7 @@ class Mounts:
         meter : Meter
         cancel : threading.Event
         """
-        path = os.path.realpath(target)
+        path = resolved(target)
         directory = directory_of(self._state, path)
         before = self._request(target)
         if before is None:
@@ -179,7 +179,7 @@ class Mounts:
 
     def mounted(self, target: Path) -> MountRecord | None:
         """What of ours is mounted there and alive."""
-        directory = directory_of(self._state, os.path.realpath(target))
+        directory = directory_of(self._state, resolved(target))
         try:
             record = describe(directory, Request.read(directory))
         except (OSError, ValueError):
@@ -218,7 +218,7 @@ class Mounts:
 
     def pending(self, target: Path) -> list[Pending]:
         """List what was written there and is not uploaded yet."""
-        directory = directory_of(self._state, os.path.realpath(target))
+        directory = directory_of(self._state, resolved(target))
         request = self._request(target)
         return [] if request is None else waiting(directory, request)
 
@@ -278,7 +278,7 @@ class Mounts:
         """
         if not force:
             self.flush(target)
-        path = os.path.realpath(target)
+        path = resolved(target)
         directory = directory_of(self._state, path)
         if not directory.exists():
             return
@@ -350,7 +350,7 @@ class Mounts:
 
     def _request(self, target: Path) -> Request | None:
         try:
-            return Request.read(directory_of(self._state, os.path.realpath(target)))
+            return Request.read(directory_of(self._state, resolved(target)))
         except (OSError, ValueError, TypeError):
             return None
 

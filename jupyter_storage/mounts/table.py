@@ -5,6 +5,7 @@ Nothing here touches a mount in this process: one that hangs would hold it up fo
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from jupyter_storage.stores.mount_table import Mounted, mount_table
 
-__all__ = ["answers", "detach", "is_mounted", "read_ahead"]
+__all__ = ["answers", "detach", "is_mounted", "read_ahead", "resolved"]
 
 READ_AHEAD = 2**20  # bytes
 
@@ -22,6 +23,23 @@ _LOOK = (
     "import os, sys; os.write(1, b'.'); os.close(1); os.stat(sys.argv[1]); os.statvfs(sys.argv[1])"
 )
 _given_up: list[subprocess.Popen[bytes]] = []
+_LINKS = 40  # as many as Linux follows
+
+
+def resolved(target: str | Path) -> str:
+    """Follow the links in a path as :func:`os.path.realpath` does, which asks the mount as well."""
+    path = Path.cwd() / target
+    for _ in range(_LINKS):
+        if path.name in {"", os.pardir}:
+            break
+        path = Path(os.path.realpath(path.parent)) / path.name
+        if is_mounted(str(path)):
+            return str(path)
+        try:
+            path = path.parent / path.readlink()
+        except OSError:
+            return str(path)
+    return os.path.realpath(path)
 
 
 def is_mounted(target: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from jupyter_storage.errors import Cancelled, Conflict, StorageError
 from jupyter_storage.mounts.mounts import Mounts
+from jupyter_storage.mounts.table import resolved
 from jupyter_storage.storages.document import Document
 from jupyter_storage.storages.homes import Home, Homes
 from jupyter_storage.storages.keeper import Keeper
@@ -69,9 +69,7 @@ class Workloads:
         """Say what a document would put up now: what is mounted already is somebody else's."""
         there = self._mounts.targets()
         targets = [
-            target
-            for target in self.of(document, under).targets
-            if os.path.realpath(target) not in there
+            target for target in self.of(document, under).targets if resolved(target) not in there
         ]
         stays = {}
         for name, storage in _passing(document).items():

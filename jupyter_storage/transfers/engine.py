@@ -46,7 +46,7 @@ class Engine:
         Its limit may change at any time, also for what is under way.
     """
 
-    def __init__(self, *, concurrency: int = 8, pause: float = 0.5, bandwidth: int = 0) -> None:
+    def __init__(self, *, concurrency: int = 32, pause: float = 0.5, bandwidth: int = 0) -> None:
         self._concurrency = max(1, concurrency)
         self._pause = pause
         self.bandwidth = Bandwidth(bandwidth)

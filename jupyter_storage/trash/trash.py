@@ -50,7 +50,7 @@ class Trash:
         Requests at once.
     """
 
-    def __init__(self, root: Place, user: str, *, concurrency: int = 8) -> None:
+    def __init__(self, root: Place, user: str, *, concurrency: int = 32) -> None:
         self._root, self._store = root, root.store
         self._directory = directory_of(user)
         self._concurrency = concurrency

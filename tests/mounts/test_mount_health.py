@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from waiting import eventually
 from jupyter_storage.errors import Unsupported
 from jupyter_storage.mounts import mounters
 from jupyter_storage.mounts.requests import directory_of
-from jupyter_storage.mounts.table import answers, detach, is_mounted
+from jupyter_storage.mounts.table import answers, detach, is_mounted, resolved
 from jupyter_storage.stores.opening import open_store
 from jupyter_storage.stores.retrying import RetryingStore
 
@@ -59,11 +60,56 @@ def test_one_that_hangs_with_nobody_to_look_after_it_is_replaced(mounts, target,
     pids = _pids(tmp_path, target)
     os.kill(pids["supervisor"], signal.SIGKILL)
     os.kill(pids["mounter"], signal.SIGSTOP)
+    eventually(lambda: not lives(pids["supervisor"]))
     mounts.reconcile()
     eventually(lambda: [each.state for each in mounts.all()] == ["ok"], 20)
     assert (target / "a.txt").read_text() == "hello"
     # It would go on some day, beside the one that took its place.
     assert not lives(pids["mounter"])
+
+
+def test_one_that_hangs_with_nobody_to_look_after_it_is_taken_away(mounts, target, tmp_path):
+    pids = _pids(tmp_path, target)
+    os.kill(pids["supervisor"], signal.SIGKILL)
+    os.kill(pids["mounter"], signal.SIGSTOP)
+    time.sleep(1.5)  # until the kernel has forgotten what it was told
+    # Whoever waits for it cannot be killed: this test would never end.
+    late = threading.Timer(30, os.kill, (pids["mounter"], signal.SIGCONT))
+    late.start()
+    began = time.monotonic()
+    (tmp_path / "link").symlink_to("target")
+    mounts.unmount(tmp_path / "link", force=True)
+    assert time.monotonic() - began < 20
+    late.cancel()
+    assert not is_mounted(str(target))
+    assert mounts.all() == []
+    assert not lives(pids["mounter"])
+
+
+def test_a_target_is_found_through_links_as_the_system_does(tmp_path, monkeypatch):
+    (tmp_path / "there/below").mkdir(parents=True)
+    (tmp_path / "absolute").symlink_to(tmp_path / "there")
+    (tmp_path / "relative").symlink_to("there/below")
+    (tmp_path / "twice").symlink_to("relative")
+    (tmp_path / "round").symlink_to("round")
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "there",
+        "there/",
+        "absolute",
+        "absolute/below",
+        "absolute/new/directory",
+        "relative",
+        "relative/..",
+        "twice",
+        "twice/../below/.",
+        "round",
+        "..",
+        "",
+        "/",
+    ):
+        assert resolved(name) == os.path.realpath(name)
+        assert resolved(tmp_path / name) == os.path.realpath(tmp_path / name)
 
 
 HANGING = """
