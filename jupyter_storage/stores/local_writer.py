@@ -174,7 +174,7 @@ def write_new(
     """
     directory = os.path.dirname(path)  # noqa: PTH120  half the time of path.parent
     try:
-        if not names_can_wait(directory):
+        if os.path.lexists(path) or not names_can_wait(directory):
             return None
         descriptor = open_unnamed(directory)
     except (FileNotFoundError, NotADirectoryError):

@@ -27,39 +27,42 @@ class Buffer(Generic[T]):
         self._items: deque[T] = deque()
         self._depth = depth
         self._cancel = cancel
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        # One who waits is woken for one item: to wake all of them would cost more than the work.
+        self._there, self._room = threading.Condition(lock), threading.Condition(lock)
         self._ended = self._closed = False
         self._error: BaseException | None = None
 
     def put(self, item: T) -> bool:
         """Add an item, waiting for room; False where nobody wants any more."""
-        with self._changed:
+        with self._room:
             while len(self._items) >= self._depth and not self._is_stopped():
-                self._changed.wait(_LOOK)
+                self._room.wait(_LOOK)
             if self._is_stopped():
                 return False
             self._items.append(item)
-            self._changed.notify_all()
+            self._there.notify()
             return True
 
     def finish(self, error: BaseException | None = None) -> None:
         """No more items will come; an error is raised to the consumer after the last."""
-        with self._changed:
+        with self._there:
             self._ended, self._error = True, self._error or error
-            self._changed.notify_all()
+            self._there.notify_all()
 
     def close(self) -> None:
         """Items are no longer wanted; what waits in the queue is dropped."""
-        with self._changed:
+        with self._there:
             self._closed = True
             self._items.clear()
-            self._changed.notify_all()
+            self._there.notify_all()
+            self._room.notify_all()
 
     def __iter__(self) -> Iterator[T]:
         while True:
-            with self._changed:
+            with self._there:
                 while not self._items and not self._ended and not self._is_stopped():
-                    self._changed.wait(_LOOK)
+                    self._there.wait(_LOOK)
                 if self._is_stopped():
                     return
                 if not self._items:
@@ -67,7 +70,7 @@ class Buffer(Generic[T]):
                         raise self._error
                     return
                 item = self._items.popleft()
-                self._changed.notify_all()
+                self._room.notify()
             yield item
 
     def _is_stopped(self) -> bool:

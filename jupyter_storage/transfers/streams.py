@@ -15,6 +15,7 @@ from jupyter_storage.stores.pace import jittered
 from jupyter_storage.stores.store import CHUNK, Progress, Writer
 from jupyter_storage.stores.throttled import Bandwidth
 from jupyter_storage.transfers.buffers import ahead
+from jupyter_storage.transfers.disks import turn
 from jupyter_storage.transfers.journal import Unfinished
 from jupyter_storage.transfers.places import Place
 
@@ -132,6 +133,10 @@ def copy_file(
         try:
             if inside:
                 copied = _copy_inside(source, target, exclusive=exclusive, progress=count)
+            elif now.size is not None and now.size <= CHUNK:
+                copied = _copy_whole(
+                    source, target, now, now.size, exclusive=exclusive, progress=count
+                )
             else:
                 copied = _stream(
                     source,
@@ -165,6 +170,45 @@ def _copy_inside(source: Place, target: Place, *, exclusive: bool, progress: Pro
         )
 
 
+def _copy_whole(
+    source: Place,
+    target: Place,
+    now: Entry,
+    size: int,
+    *,
+    exclusive: bool,
+    progress: Progress,
+) -> Entry:
+    """Copy a small file, first all of it into memory, then all of it out."""
+    with turn(source.store.local_path("")):
+        data = _read(source, size)
+        found = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        _compare_source(now, found, source)
+    progress(0)  # looks for a cancellation before the write, which may be slow
+    with turn(target.store.local_path("")), target.naming():
+        written = target.store.write(target.key, data, exclusive=exclusive, modified=now.modified)
+        _compare_target(written, found, target)
+    progress(size)
+    return written
+
+
+def _read(source: Place, size: int) -> bytes:
+    """Read a small file, and no more of one that has become large."""
+    pieces: list[bytes] = []
+    done = 0
+    with source.naming(), source.store.open(source.key) as found:
+        for piece in found:
+            pieces.append(piece)
+            done += len(piece)
+            if done > size:
+                break
+    if done != size:
+        raise _SourceChanged(
+            f"It changed while it was read: {size:,} bytes before, {done:,} read", path=source.path
+        )
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
 def _stream(
     source: Place,
     target: Place,
@@ -176,9 +220,9 @@ def _stream(
     unfinished: Unfinished | None,
 ) -> Entry:
     digest = hashlib.md5(usedforsecurity=False)
-    # Stores check what they read and write by themselves. A second look costs little for small
-    # files; for large ones it would be half of all work, unless there is something to compare.
-    checks = now.checksum is not None or now.size is None or now.size <= CHUNK
+    # Stores check what they read and write by themselves. For large files a second look would be
+    # half of all work, unless there is something to compare.
+    checks = now.checksum is not None or now.size is None
     done = 0
 
     def hashed(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -189,7 +233,7 @@ def _stream(
 
     with (
         _written(target, now, exclusive, unfinished) as writer,
-        _stopping(writer, cancel, now.size),
+        _stopping(writer, cancel),
     ):
 
         def write(piece: bytes) -> None:
@@ -200,12 +244,12 @@ def _stream(
         if _filled(source, target, now, writer, progress):
             with target.naming():
                 return writer.commit()
-        with source.naming(), source.store.open(source.key) as pieces:
-            if now.size is not None and now.size <= CHUNK:
-                done = _pump(hashed(pieces), write, target, progress)
-            else:
-                with ahead(hashed(pieces), cancel=cancel) as early:
-                    done = _pump(early, write, target, progress)
+        with (
+            source.naming(),
+            source.store.open(source.key) as pieces,
+            ahead(hashed(pieces), cancel=cancel) as early,
+        ):
+            done = _pump(early, write, target, progress)
         check_cancelled(cancel)
         if now.size is not None and done != now.size:
             raise _SourceChanged(
@@ -213,19 +257,17 @@ def _stream(
                 path=source.path,
             )
         found = digest.hexdigest() if checks else None
-        _compare(now, found, source.path, "what was read is not what the source holds")
-        if source.store.local_path("") is not None:
-            _check_unchanged(source, now)
+        _compare_source(now, found, source)
         with target.naming():
             written = writer.commit()
-            _compare(written, found, target.path, "what was written is not what was read")
+            _compare_target(written, found, target)
     return written
 
 
 def _filled(source: Place, target: Place, now: Entry, writer: Writer, progress: Progress) -> bool:
-    """Write a large file in any order, where both sides can; the source's store compares it."""
+    """Write a file in any order, where both sides can; the source's store compares it."""
     fill = writer.filler
-    if fill is None or now.size is None or now.size <= CHUNK:
+    if fill is None or now.size is None:
         return False
 
     def write(offset: int, piece: bytes) -> None:
@@ -265,11 +307,8 @@ def _written(
 
 
 @contextmanager
-def _stopping(writer: Writer, cancel: threading.Event, size: int | None) -> Iterator[None]:
-    """Let a cancellation end the writing of a large file where it blocks."""
-    if size is not None and size <= CHUNK:
-        yield
-        return
+def _stopping(writer: Writer, cancel: threading.Event) -> Iterator[None]:
+    """Let a cancellation end the writing where it blocks."""
     ended = threading.Event()
 
     def watch() -> None:
@@ -300,11 +339,19 @@ def _pump(
     return done
 
 
-def _check_unchanged(source: Place, before: Entry) -> None:
+def _compare_source(before: Entry, found: str | None, source: Place) -> None:
+    """Look whether what was read is what the source holds, and still does."""
+    _compare(before, found, source.path, "what was read is not what the source holds")
+    if source.store.local_path("") is None:
+        return
     with source.naming():
         after = source.store.stat(source.key)
     if (after.size, after.modified) != (before.size, before.modified):
         raise _SourceChanged("It changed while it was read", path=source.path)
+
+
+def _compare_target(written: Entry, found: str | None, target: Place) -> None:
+    _compare(written, found, target.path, "what was written is not what was read")
 
 
 def _compare(entry: Entry, found: str | None, path: str, what: str) -> None:
