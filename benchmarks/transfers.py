@@ -167,6 +167,7 @@ class _Work:
         self.programs = programs
         if options.programs:
             self.programs = {name: programs[name] for name in options.programs.split(",")}
+        self.directory = directory
         self.large = directory / "large"
         self.small = directory / "small"
         self.fetched = directory / "fetched"
@@ -223,13 +224,11 @@ class _Work:
     def measure(self, job: Job, runs: int) -> dict[str, list[Run]]:
         found: dict[str, list[Run]] = {}
         for number in range(runs):
-            commands = job.commands(f"target/{time.monotonic_ns()}")
-            names = [name for name in commands if name in self.programs]
+            names = [name for name in job.commands("") if name in self.programs]
             turn = number % len(names)
             for name in names[turn:] + names[:turn]:
-                command = commands[name]
-                shutil.rmtree(self.fetched, ignore_errors=True)
-                self.fetched.mkdir()
+                self.renew()
+                command = job.commands(f"target/{time.monotonic_ns()}")[name]
                 job.before()
                 run, printed = _timed([self.programs[name], *command])
                 if not job.done(printed):
@@ -237,6 +236,16 @@ class _Work:
                 found.setdefault(name, []).append(run)
                 self.clear("target")
         return found
+
+    def renew(self) -> None:
+        """Have an empty directory.
+
+        Small files stay until the end: before ext4 hands out an inode, it looks at each that was
+        deleted within the last minutes, which would cost whoever comes next.
+        """
+        (self.fetched / "large").unlink(missing_ok=True)
+        self.fetched = self.directory / f"fetched-{time.monotonic_ns()}"
+        self.fetched.mkdir()
 
     # What each program is told
 

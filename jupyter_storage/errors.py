@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 __all__ = [
@@ -284,8 +282,7 @@ def from_os_error(error: OSError, path: str) -> StorageError:
     return kind(message, path=path)
 
 
-@contextmanager
-def os_errors(path: str) -> Iterator[None]:
+class os_errors:  # noqa: N801  it is used as a function; a generator costs too much for each file
     """Say the operating system's errors about a file in our words.
 
     Parameters
@@ -293,14 +290,22 @@ def os_errors(path: str) -> Iterator[None]:
     path : str
         The file.
     """
-    try:
-        yield
-    except StorageError:
-        raise
-    except UnicodeError as error:
-        raise from_os_error(OSError(errno.EILSEQ, str(error)), path) from error
-    except OSError as error:
-        raise from_os_error(error, path) from error
-    except RuntimeError as error:
-        # pathlib's word for links that form a loop, before Python 3.13.
-        raise from_os_error(OSError(errno.ELOOP, str(error)), path) from error
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is None or isinstance(error, StorageError):
+            return
+        if isinstance(error, UnicodeError):
+            raise from_os_error(OSError(errno.EILSEQ, str(error)), self._path) from error
+        if isinstance(error, OSError):
+            raise from_os_error(error, self._path) from error
+        if isinstance(error, RuntimeError):
+            # pathlib's word for links that form a loop, before Python 3.13.
+            raise from_os_error(OSError(errno.ELOOP, str(error)), self._path) from error

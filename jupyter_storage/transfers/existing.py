@@ -20,8 +20,8 @@ class Existing:
 
     A request a key is slow where each takes milliseconds. Transfers go through a directory after
     the other, so one listing answers for all of a directory's files; very large directories are
-    asked key by key, so that memory stays bounded. Directories on this machine too: there a look
-    costs microseconds.
+    asked key by key, so that memory stays bounded. Directories on this machine too, where they are
+    there: a look costs microseconds.
 
     Parameters
     ----------
@@ -43,8 +43,6 @@ class Existing:
             return self._base_entry
         if self._nothing and is_below(key, self._base):
             return None
-        if self._local:
-            return self._stat(key)
         directory = parent(key)
         listing = self._listing(directory)
         return self._stat(key) if listing is None else listing.get(basename(key))
@@ -55,6 +53,8 @@ class Existing:
             return self._listings[directory]
         listing: dict[str, Entry] | None = {}
         cursor = None
+        if self._local and self._stat(directory) is not None:
+            listing = None
         while listing is not None:
             try:
                 page = self._store.list(directory, cursor=cursor)

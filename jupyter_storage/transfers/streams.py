@@ -181,10 +181,9 @@ def _copy_whole(
 ) -> Entry:
     """Copy a small file, first all of it into memory, then all of it out."""
     with turn(source.store.local_path("")):
-        data = _read(source, size)
+        data = _read(source, size, progress)
         found = hashlib.md5(data, usedforsecurity=False).hexdigest()
         _compare_source(now, found, source)
-    progress(0)  # looks for a cancellation before the write, which may be slow
     with turn(target.store.local_path("")), target.naming():
         written = target.store.write(target.key, data, exclusive=exclusive, modified=now.modified)
         _compare_target(written, found, target)
@@ -192,7 +191,7 @@ def _copy_whole(
     return written
 
 
-def _read(source: Place, size: int) -> bytes:
+def _read(source: Place, size: int, progress: Progress) -> bytes:
     """Read a small file, and no more of one that has become large."""
     pieces: list[bytes] = []
     done = 0
@@ -200,6 +199,7 @@ def _read(source: Place, size: int) -> bytes:
         for piece in found:
             pieces.append(piece)
             done += len(piece)
+            progress(0)  # looks for a cancellation
             if done > size:
                 break
     if done != size:

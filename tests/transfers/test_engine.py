@@ -22,6 +22,7 @@ from jupyter_storage.errors import (
 )
 from jupyter_storage.records import ConflictPolicy
 from jupyter_storage.stores.local import LocalStore
+from jupyter_storage.stores.store import CHUNK
 from jupyter_storage.transfers.engine import Engine, Place
 from jupyter_storage.transfers.progress import Meter
 from jupyter_storage.transfers.streams import TRIES
@@ -410,7 +411,7 @@ def test_a_source_that_grows_while_it_is_read_is_an_error(local, bucket):
 
 def test_a_source_that_comes_to_rest_is_copied(local, bucket):
     path = local.root / "log"
-    path.write_bytes(b"x")
+    path.write_bytes(bytes(CHUNK + 1))  # what is smaller is read before anything is written
     grown = []
 
     def grow_once(verb, key, offset):
