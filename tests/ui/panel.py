@@ -34,7 +34,12 @@ class Panel:
         'local', in the order of names."""
         self.page.evaluate(
             """async () => {
-              const { commands } = window.jupyterapp;
+              const { commands, shell } = window.jupyterapp;
+              for (const { context } of shell.widgets('main')) {
+                if (context) {
+                  context.model.dirty = false; // or it would be asked whether to save it
+                }
+              }
               await commands.execute('application:close-all');
               await commands.execute('storage:refresh');
               await commands.execute('storage:clear-transfers');

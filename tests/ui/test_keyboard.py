@@ -81,6 +81,7 @@ def test_the_main_job_without_a_mouse(
     expect(panel.row("b.txt")).to_be_visible()
     expect(panel.row("a.txt")).to_be_visible()
     assert (user / "a.txt").read_text() == "a.txt"
+    panel.settle()
 
     # Upload by the toolbar, then rename what came.
     _tool(panel, "Upload files into this folder")
