@@ -108,6 +108,7 @@ export function addCommands(
         browser.refresh(),
         model.refreshTiers(),
         model.refreshSnapshots(),
+        model.refreshInterrupted(),
         model.uploads.refresh()
       ]),
     { icon: refreshIcon, caption: trans.__('Look again at tiers and files') }

@@ -172,6 +172,16 @@ export class StorageModel implements IDisposable {
     this._watch();
   }
 
+  /** Look again at the transfers that were cut off. */
+  async refreshInterrupted(): Promise<void> {
+    try {
+      this.interrupted = await this.requests.interrupted();
+      this._changed.emit();
+    } catch (error) {
+      console.warn('Interrupted transfers could not be listed', error);
+    }
+  }
+
   /** Forget a transfer that was cut off. */
   async forget({ id }: ITransfer): Promise<void> {
     await this.requests.forget(id);
@@ -293,22 +303,13 @@ export class StorageModel implements IDisposable {
         void this._fetchFailures(record);
       }
       // A restore lands in the project directory, which is on no tier.
-      if (record.failure_count > 0) {
-        // Of what was cut off, the server may know how to go on.
-        void this._lookForInterrupted();
+      if (record.failure_count > 0 || this.interrupted.length > 0) {
+        // Of what was cut off, the server may know how to go on; another window may have done so.
+        void this.refreshInterrupted();
       }
       if (record.destination && isOnTier(record.destination)) {
         void this._refreshTier(parsePath(record.destination).tier);
       }
-    }
-  }
-
-  private async _lookForInterrupted(): Promise<void> {
-    try {
-      this.interrupted = await this.requests.interrupted();
-      this._changed.emit();
-    } catch (error) {
-      console.warn('Interrupted transfers could not be listed', error);
     }
   }
 
