@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from jupyter_storage.commands.command import Command, Context, positive, refuse, size
+from jupyter_storage.commands.command import Command, Context, add_jobs, positive, refuse, size
 from jupyter_storage.commands.rendering import human_size
 from jupyter_storage.commands.results import Outcome, Record
 from jupyter_storage.records import Bench
@@ -27,9 +27,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--files", type=positive, default=_FILES, metavar="N", help="small ones; default: 200"
     )
-    parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 32"
-    )
+    add_jobs(parser)
 
 
 def _bench(arguments: argparse.Namespace, context: Context) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from jupyter_storage.commands.command import Command, Context, positive
+from jupyter_storage.commands.command import Command, Context, add_jobs
 from jupyter_storage.commands.results import Outcome
 from jupyter_storage.commands.sync import add_filters
 from jupyter_storage.commands.transfers import add_engine, follow, hire
@@ -18,9 +18,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("destination", metavar="DST", help="directory that is compared with it")
     parser.add_argument("--one-way", action="store_true", help="DST may have more")
     add_filters(parser)
-    parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 32"
-    )
+    add_jobs(parser)
     add_engine(parser)
 
 

@@ -152,6 +152,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def add_jobs(parser: argparse.ArgumentParser, what: str = "files") -> None:
+    """Add the option that says how many at once."""
+    parser.add_argument(
+        "-j", "--jobs", type=positive, metavar="N", help=f"{what} at the same time; default: 32"
+    )
+
+
 def natural(text: str) -> int:
     """Read a whole number from 0."""
     if not text.isascii() or not text.isdigit():

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from jupyter_storage.commands.command import Command, Context, age, natural, positive, size
+from jupyter_storage.commands.command import Command, Context, add_jobs, age, natural, size
 from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
 from jupyter_storage.commands.rendering import Column
 from jupyter_storage.commands.results import Outcome, Record, Stream, Table
@@ -25,9 +25,7 @@ def _configure_du(parser: argparse.ArgumentParser) -> None:
         "--depth", type=natural, default=1, metavar="N", help="levels to show; default: 1"
     )
     parser.add_argument("-s", "--summary", action="store_true", help="only the totals")
-    parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="directories at the same time; default: 32"
-    )
+    add_jobs(parser, "directories")
     add_engine(parser)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_storage.commands.command import Command, Context, positive, refuse
+from jupyter_storage.commands.command import Command, Context, add_jobs, refuse
 from jupyter_storage.commands.files import ENTRY_COLUMNS, path_line
 from jupyter_storage.commands.mounts import add_copy, check_every
 from jupyter_storage.commands.programs import Program
@@ -51,9 +51,7 @@ def _configure_apply(parser: argparse.ArgumentParser) -> None:
         help="the workload has ended: unmount, and delete storages with 'persistent: false'",
     )
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
-    parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 32"
-    )
+    add_jobs(parser)
     add_copy(parser, "fetch copies in place of mounts; 'flush' brings their changes back")
 
 

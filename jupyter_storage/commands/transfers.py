@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from jupyter_storage.commands.command import Command, Context, chunks, positive, refuse, size
+from jupyter_storage.commands.command import Command, Context, add_jobs, chunks, refuse, size
 from jupyter_storage.commands.rendering import human_size, plural, summary
 from jupyter_storage.commands.results import Outcome, Record
 from jupyter_storage.errors import Cancelled
@@ -94,9 +94,7 @@ def _add_conflicts(parser: argparse.ArgumentParser) -> None:
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options that all commands have that move or delete many files."""
     parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be done")
-    parser.add_argument(
-        "-j", "--jobs", type=positive, metavar="N", help="files at the same time; default: 32"
-    )
+    add_jobs(parser)
     parser.add_argument("--force", action="store_true", help="also where system data is")
 
 
